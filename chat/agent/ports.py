@@ -1,0 +1,91 @@
+"""What the loop needs from the outside, as Protocols. Implemented in providers, mcp and runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chat.events import ChatEvent
+from chat.tools import Tool, ToolCall, ToolResult
+from chat.transcript import ChatMessage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContentDelta:
+    """A piece of the answer's text; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReasoningDelta:
+    """A piece of the model's thinking; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCallsAsked:
+    """All tool calls of this step, complete. Comes at most once, before StepFinished."""
+
+    calls: Sequence[ToolCall]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepFinished:
+    """The model ended its turn. Always the last event; its absence is a ProviderError.
+
+    `finish_reason`: "stop" or "length". `usage`: token counts as far as they are known, among
+    `input_tokens`, `output_tokens`, `reasoning_tokens`, `cached_tokens`; unknown is absent.
+    """
+
+    finish_reason: str = "stop"
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+ProviderEvent = ContentDelta | ReasoningDelta | ToolCallsAsked | StepFinished
+
+
+class Provider(Protocol):
+    """A language-model API we can stream from."""
+
+    model_name: str
+
+    def chat_stream(
+        self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
+    ) -> AsyncIterator[ProviderEvent]:
+        """One request to the model. An async generator: closing it closes the request.
+
+        Raises ProviderError (a sentence for the person, a code of the wire).
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovery:
+    """The tools a run may use, and a sentence for each server whose tools could not be had."""
+
+    tools: Sequence[Tool] = ()
+    failures: Sequence[str] = ()
+
+
+OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
+
+
+class Toolbox(Protocol):
+    """The tools a run may use, and how to call them."""
+
+    async def discover(self) -> Discovery:
+        """Never raises for a broken server: that is a failure in the Discovery."""
+        ...
+
+    async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
+        """Execute; cancelling cancels the tool. Raises ToolError and its kinds."""
+        ...
+
+
+class Record(Protocol):
+    """The only write path of a run."""
+
+    async def __call__(self, event: ChatEvent) -> None:
+        """Return when the event is stored; for text deltas, as soon as it is queued."""
+        ...

@@ -1,0 +1,149 @@
+"""ChatEvent: one thing that happened in a run, as a value, and its form on the wire.
+
+The only place that spells the wire's event names and fields (see docs/protocol.md).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chat.tools import ToolCall
+
+LARGE_RESULT_CHARACTERS = 500
+
+
+class Kind(StrEnum):
+    """Event names, as they appear in `event:` lines."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    TOOL_CALLS = "tool_calls"
+    TOOL_EXECUTING = "tool_executing"
+    TOOL_PROGRESS = "tool_progress"
+    TOOL_RESULT = "tool_result"
+    NOTICE = "notice"
+    STEP_RESTARTED = "step_restarted"
+    DONE = "done"
+    ERROR = "error"
+
+
+DELTAS = frozenset({Kind.CONTENT, Kind.REASONING})
+TERMINAL = frozenset({Kind.DONE, Kind.ERROR})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatEvent:
+    """One event. `number` is its place in the run, 1…n, once it has been stored."""
+
+    kind: Kind
+    data: Mapping[str, Any]
+    number: int | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.kind in TERMINAL
+
+    def to_json(self) -> str:
+        """The `data:` line; characters that no database can hold are replaced."""
+        return encode(self.data)
+
+    def to_sse(self) -> str:
+        """A frame of a text/event-stream (WHATWG HTML, section 9.2)."""
+        return to_frame(self.number, self.kind, self.to_json())
+
+
+def encode(data: Mapping[str, Any]) -> str:
+    """JSON in which NUL and lone surrogates, which PostgreSQL refuses, are U+FFFD."""
+    text = json.dumps(data, ensure_ascii=False)
+    if "\\u0000" in text:
+        text = json.dumps(_without_nul(data), ensure_ascii=False)
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def to_frame(number: int | None, kind: str, encoded: str) -> str:
+    """The frame for data that is encoded already, so that JSON is made once per event."""
+    if number is None:
+        return f"event: {kind}\ndata: {encoded}\n\n"
+    return f"id: {number}\nevent: {kind}\ndata: {encoded}\n\n"
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", "\ufffd")
+        case Mapping():
+            return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_nul(item) for item in value]
+        case _:
+            return value
+
+
+def content(text: str) -> ChatEvent:
+    return ChatEvent(kind=Kind.CONTENT, data={"content": text})
+
+
+def reasoning(text: str) -> ChatEvent:
+    return ChatEvent(kind=Kind.REASONING, data={"content": text})
+
+
+def tool_calls(calls: Sequence[ToolCall], *, iteration: int) -> ChatEvent:
+    tools = [_asked(call) for call in calls]
+    return ChatEvent(kind=Kind.TOOL_CALLS, data={"tools": tools, "iteration": iteration})
+
+
+def _asked(call: ToolCall) -> dict[str, Any]:
+    asked: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
+    if call.invalid_arguments:
+        asked["invalid_arguments"] = call.invalid_arguments
+    return asked
+
+
+def tool_executing(call: ToolCall) -> ChatEvent:
+    return ChatEvent(kind=Kind.TOOL_EXECUTING, data={"tool": call.name, "id": call.id})
+
+
+def tool_progress(
+    call: ToolCall, progress: float, total: float | None = None, message: str | None = None
+) -> ChatEvent:
+    data: dict[str, Any] = {"tool": call.name, "id": call.id, "progress": progress}
+    if total is not None:
+        data["total"] = total
+    if message:
+        data["message"] = message
+    return ChatEvent(kind=Kind.TOOL_PROGRESS, data=data)
+
+
+def tool_result(
+    call_id: str, tool: str, text: str, *, outcome: str, duration_ms: int
+) -> ChatEvent:
+    """How a call ended. `outcome` is "ok" or one of the failures of a ToolRun."""
+    return ChatEvent(
+        kind=Kind.TOOL_RESULT,
+        data={
+            "tool": tool,
+            "id": call_id,
+            "result": text,
+            "is_large": len(text) > LARGE_RESULT_CHARACTERS,
+            "is_error": outcome != "ok",
+            "outcome": outcome,
+            "duration_ms": duration_ms,
+        },
+    )
+
+
+def notice(message: str, *, code: str) -> ChatEvent:
+    return ChatEvent(kind=Kind.NOTICE, data={"message": message, "code": code})
+
+
+def done(text: str, *, finish_reason: str, usage: Mapping[str, Any]) -> ChatEvent:
+    data = {"content": text, "finish_reason": finish_reason, "usage": dict(usage)}
+    return ChatEvent(kind=Kind.DONE, data=data)
+
+
+def error(message: str, *, code: str) -> ChatEvent:
+    return ChatEvent(kind=Kind.ERROR, data={"message": message, "code": code})

@@ -1,0 +1,102 @@
+"""What a run did, step by step: the fold of its events.
+
+One fold serves all: the message that is stored at the end, the page, the transcript of the
+next question, and what is left to say about a run that a crash cut short.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.events import ChatEvent, Kind
+
+
+@dataclass(slots=True)
+class Step:
+    """One request to the model: its thinking, its text and the calls it asked for.
+
+    `calls` are dicts with `id`, `name`, `arguments` and, once they ended, `result`, `outcome`
+    and `duration_ms`; before that, `state` ("requested" or "running").
+    """
+
+    reasoning: str = ""
+    content: str = ""
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Step":
+        return cls(
+            reasoning=data.get("reasoning", ""),
+            content=data.get("content", ""),
+            calls=[dict(call) for call in data.get("calls", [])],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {"reasoning": self.reasoning, "content": self.content, "calls": self.calls}
+
+
+@dataclass(slots=True)
+class Steps:
+    """The fold: `apply` each event of a run in order, then read the rest."""
+
+    steps: list[Step] = field(default_factory=lambda: [Step()])
+    notices: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, events: Iterable[ChatEvent]) -> "Steps":
+        fold = cls()
+        for event in events:
+            fold.apply(event)
+        return fold
+
+    @property
+    def final_text(self) -> str:
+        """The answer: the text after the last tool result."""
+        last = self.steps[-1]
+        return "" if last.calls else last.content
+
+    @property
+    def open_calls(self) -> list[dict[str, Any]]:
+        """Calls that were asked for and have not ended."""
+        return [call for step in self.steps for call in step.calls if "outcome" not in call]
+
+    def apply(self, event: ChatEvent) -> None:
+        data = event.data
+        match event.kind:
+            case Kind.CONTENT:
+                self._writing().content += data["content"]
+            case Kind.REASONING:
+                self._writing().reasoning += data["content"]
+            case Kind.TOOL_CALLS:
+                self._writing().calls.extend({**tool, "state": "requested"} for tool in data["tools"])
+            case Kind.TOOL_EXECUTING:
+                self._call(data["id"])["state"] = "running"
+            case Kind.TOOL_RESULT:
+                self._end(self._call(data["id"]), data)
+            case Kind.NOTICE:
+                self.notices.append(data["message"])
+            case Kind.STEP_RESTARTED:
+                self._writing()
+                self.steps[-1] = Step()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The steps that hold anything, ready to be stored."""
+        return [
+            step.to_json() for step in self.steps if step.reasoning or step.content or step.calls
+        ]
+
+    def _writing(self) -> Step:
+        """The step that text belongs to now: a new one once the last one's calls have ended."""
+        last = self.steps[-1]
+        if last.calls and all("outcome" in call for call in last.calls):
+            self.steps.append(Step())
+        return self.steps[-1]
+
+    def _call(self, call_id: str) -> dict[str, Any]:
+        calls = (call for step in reversed(self.steps) for call in step.calls)
+        return next((call for call in calls if call["id"] == call_id), {})
+
+    @staticmethod
+    def _end(call: dict[str, Any], data: Mapping[str, Any]) -> None:
+        call.pop("state", None)
+        call.update(result=data["result"], outcome=data["outcome"], duration_ms=data["duration_ms"])

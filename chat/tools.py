@@ -1,0 +1,57 @@
+"""Tools as values: what the model may call, what it asked for, and what it is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """A tool as offered to the model under `name`; `server` is the slug of who executes it.
+
+    `remote_name` is what that server calls it; it differs where two servers collide
+    or where the server's name is not fit for a model's API.
+    """
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    server: str = ""
+    server_name: str = ""
+    remote_name: str = ""
+    title: str = ""
+
+    def to_tool_definition(self) -> dict[str, Any]:
+        """The entry of `tools` in an OpenAI-compatible chat-completions request."""
+        return {
+            "type": "function",
+            "function": {
+                "name": self.name,
+                "description": self.description,
+                "parameters": dict(self.input_schema),
+            },
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """What the model asked for. `id` is unique in its run.
+
+    `invalid_arguments` holds the raw text where it was no JSON object; `arguments` is then
+    empty, the tool is not executed and the model is told `problem`.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    invalid_arguments: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolResult:
+    """What goes back to the model. `text` is the whole result as text."""
+
+    text: str
+    structured: Mapping[str, Any] | None = None
+    is_error: bool = False
