@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chat.tools import ToolCall
+from chat.tools import Tool, ToolCall
 
 LARGE_RESULT_CHARACTERS = 500
 
@@ -91,15 +91,23 @@ def reasoning(text: str) -> ChatEvent:
     return ChatEvent(kind=Kind.REASONING, data={"content": text})
 
 
-def tool_calls(calls: Sequence[ToolCall], *, iteration: int) -> ChatEvent:
-    tools = [_asked(call) for call in calls]
-    return ChatEvent(kind=Kind.TOOL_CALLS, data={"tools": tools, "iteration": iteration})
+def tool_calls(
+    calls: Sequence[ToolCall], *, iteration: int, tools: Mapping[str, Tool] | None = None
+) -> ChatEvent:
+    """`tools`: what was offered, by name; a known tool's title and server go along."""
+    known = tools or {}
+    asked = [_asked(call, known.get(call.name)) for call in calls]
+    return ChatEvent(kind=Kind.TOOL_CALLS, data={"tools": asked, "iteration": iteration})
 
 
-def _asked(call: ToolCall) -> dict[str, Any]:
+def _asked(call: ToolCall, tool: Tool | None) -> dict[str, Any]:
     asked: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
     if call.invalid_arguments:
         asked["invalid_arguments"] = call.invalid_arguments
+    if tool and tool.title:
+        asked["title"] = tool.title
+    if tool and tool.server:
+        asked["server"] = tool.server
     return asked
 
 

@@ -78,6 +78,10 @@ class Toolbox(Protocol):
         """Never raises for a broken server: that is a failure in the Discovery."""
         ...
 
+    def find(self, name: str) -> Tool | None:
+        """The tool that was discovered under this name."""
+        ...
+
     async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
         """Execute; cancelling cancels the tool. Raises ToolError and its kinds."""
         ...

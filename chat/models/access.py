@@ -1,0 +1,47 @@
+"""API tokens: the credentials of programs."""
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.db import models
+
+
+class ApiToken(models.Model):
+    """A program's credential for one person. Only its hash is stored; the text is shown once."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100, blank=True)
+    # 256 random bits need no slow hash: there is nothing to guess.
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+
+    def __str__(self) -> str:
+        return f"{self.name or 'token'} of {self.owner}"
+
+    @classmethod
+    def issue(cls, owner, name: str = "") -> tuple["ApiToken", str]:
+        """A new token and its text, which exists only in this return value."""
+        text = f"fl_{secrets.token_urlsafe(32)}"
+        return cls.objects.create(owner=owner, name=name, token_hash=cls.hash_of(text)), text
+
+    @staticmethod
+    def hash_of(text: str) -> str:
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @classmethod
+    def owner_of(cls, text: str):
+        """The active user whose valid token this is, or None."""
+        token = (
+            cls.objects.select_related("owner")
+            .filter(token_hash=cls.hash_of(text), revoked_at=None, owner__is_active=True)
+            .first()
+        )
+        return token.owner if token else None

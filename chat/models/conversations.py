@@ -1,0 +1,150 @@
+"""Conversations and what was said in them."""
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from chat.errors import RunActive, TooManyRuns
+from chat.models.runs import ACTIVE_STATUSES, AgentRun
+from chat.steps import Step
+from chat.transcript import ChatMessage, of_steps, system, user
+
+TITLE_CHARACTERS = 80
+
+
+class Conversation(models.Model):
+    """What a person sees in the sidebar; owns messages and runs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    system_prompt = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_recent")]
+
+    def __str__(self) -> str:
+        return self.title or "New chat"
+
+    def get_absolute_url(self) -> str:
+        return f"/c/{self.pk}/"
+
+    @classmethod
+    def begin(cls, owner, text: str, *, system_prompt: str = "", **options) -> AgentRun:
+        """A new conversation with its first question, in one transaction."""
+        with transaction.atomic():
+            title = title_of(text)
+            conversation = cls.objects.create(
+                owner=owner, title=title, system_prompt=system_prompt
+            )
+            return conversation.ask(text, **options)
+
+    def ask(
+        self, text: str, *, model_name: str = "", idempotency_key: str | None = None
+    ) -> AgentRun:
+        """Store the question and its queued run, in one transaction.
+
+        Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits;
+        nothing is stored then. With a known `idempotency_key`: the first question's run, again.
+        """
+        try:
+            with transaction.atomic():
+                check_limits(self.owner_id)
+                message = self.messages.create(role=Message.Role.USER, content=text)
+                run = AgentRun.objects.create(
+                    conversation=self,
+                    owner_id=self.owner_id,
+                    message=message,
+                    model_name=model_name or settings.LLM_MODEL,
+                    idempotency_key=idempotency_key,
+                )
+                self.updated_at = timezone.now()
+                self.save(update_fields=["updated_at"])
+                return run
+        except IntegrityError as error:
+            if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
+                raise RunActive("An answer is still in progress in this conversation.") from error
+            raise
+
+    def transcript(self, run: AgentRun) -> list[ChatMessage]:
+        """What the model is shown when it answers `run`: everything said up to its question."""
+        shown = [system(self.system_prompt)] if self.system_prompt else []
+        earlier = self.messages.filter(pk__lte=run.message_id).order_by("pk")
+        for message in earlier:
+            if message.role == Message.Role.USER:
+                shown.append(user(message.content))
+            else:
+                shown.extend(of_steps(message.read_steps()))
+        return shown
+
+
+def check_limits(owner_id: int) -> None:
+    """Raise TooManyRuns if this person has too many answers in progress or started this minute."""
+    runs = AgentRun.objects.filter(owner_id=owner_id)
+    active = runs.filter(status__in=ACTIVE_STATUSES).count()
+    if active >= settings.MAX_ACTIVE_RUNS_PER_USER:
+        raise TooManyRuns(
+            f"You have {active} answers in progress. Wait for one to end, or stop one.",
+            retry_after_seconds=5,
+        )
+    if settings.MAX_RUN_STARTS_PER_MINUTE:
+        minute_ago = timezone.now() - timedelta(minutes=1)
+        if runs.filter(created_at__gt=minute_ago).count() >= settings.MAX_RUN_STARTS_PER_MINUTE:
+            raise TooManyRuns(
+                "You have asked a lot in the last minute. Please wait a little.",
+                retry_after_seconds=15,
+            )
+
+
+def title_of(text: str) -> str:
+    """The first words of a question, whole words only where that is possible."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+class Message(models.Model):
+    """Something said; immutable. An answer is written once, when its run is over.
+
+    `content` of an answer is its final text; `steps` holds all of it (see chat.steps).
+    """
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices)
+    content = models.TextField(blank=True)
+    steps = models.JSONField(default=list, blank=True)
+    # The run that this message is the answer of; empty for a question.
+    run = models.OneToOneField(
+        AgentRun, on_delete=models.CASCADE, null=True, blank=True, related_name="answer"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role="user", run=None) | models.Q(role="assistant", run__isnull=False),
+                name="message_answer_has_run",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.content[:60]}"
+
+    def read_steps(self) -> list[Step]:
+        return [Step.from_json(step) for step in self.steps]

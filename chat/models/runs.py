@@ -1,0 +1,109 @@
+"""Runs and their events. RunEvent is the big table: narrow rows, one index."""
+
+import json
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from chat.events import TERMINAL, ChatEvent, Kind
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    AWAITING_APPROVAL = "awaiting_approval"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.AWAITING_APPROVAL)
+
+
+class AgentRun(models.Model):
+    """The agent's work to answer one user message.
+
+    `lease` grows by one each time a process takes the run over; only the process that holds
+    the current lease may write events. `last_seq` is the number of the last stored event.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(
+        "chat.Conversation", on_delete=models.CASCADE, related_name="runs"
+    )
+    # The conversation's owner, again: limits and idempotency are counted per person.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs"
+    )
+    message = models.ForeignKey("chat.Message", on_delete=models.CASCADE, related_name="runs")
+    status = models.CharField(
+        max_length=20, choices=RunStatus.choices, default=RunStatus.QUEUED, db_index=True
+    )
+    model_name = models.CharField(max_length=200)
+    lease = models.PositiveIntegerField(default=0)
+    last_seq = models.PositiveIntegerField(default=0)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.TextField(blank=True)
+    usage = models.JSONField(default=dict, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "run"
+        indexes = [models.Index(fields=["owner", "-created_at"], name="run_owner_recent")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(status__in=["queued", "running", "awaiting_approval"]),
+                name="run_one_active_per_conversation",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"], name="run_idempotency_key_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {str(self.pk)[:8]}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in ACTIVE_STATUSES
+
+
+class RunEvent(models.Model):
+    """The row of a ChatEvent. `data` is its JSON as text: made once, for row and frame."""
+
+    pk = models.CompositePrimaryKey("run_id", "seq")
+    run = models.ForeignKey(
+        AgentRun, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    data = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["run_id", "seq"]
+        verbose_name = "event"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run"],
+                condition=Q(kind__in=sorted(TERMINAL)),
+                name="event_one_terminal_per_run",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+    def to_event(self) -> ChatEvent:
+        return ChatEvent(kind=Kind(self.kind), data=json.loads(self.data), number=self.seq)

@@ -1,0 +1,28 @@
+"""Addresses are nouns; every state change is a POST to one."""
+
+from django.urls import path
+
+from chat.views import conversations, health, pages, runs, stream
+
+urlpatterns = [
+    # Pages
+    path("", pages.new_chat, name="new_chat"),
+    path("c/", pages.create_conversation, name="create_conversation"),
+    path("c/<uuid:pk>/", pages.conversation, name="conversation"),
+    path("c/<uuid:pk>/messages/", pages.create_message, name="create_message"),
+    path("sidebar/", pages.sidebar, name="sidebar"),
+    path("runs/<uuid:pk>/", pages.run, name="run"),
+    path("runs/<uuid:pk>/cancellations/", pages.cancel_run, name="cancel_run"),
+    path("theme/", pages.theme, name="theme"),
+    # The wire
+    path("chat", stream.chat, name="chat"),
+    path("chat/stream", stream.chat_stream, name="chat_stream"),
+    path("api/conversations/", conversations.collection, name="api_conversations"),
+    path("api/conversations/<uuid:pk>/", conversations.item, name="api_conversation"),
+    path("api/conversations/<uuid:pk>/messages/", conversations.messages, name="api_messages"),
+    path("api/runs/<uuid:pk>/", runs.item, name="api_run"),
+    path("api/runs/<uuid:pk>/events/", stream.run_events, name="api_run_events"),
+    path("api/runs/<uuid:pk>/cancellations/", runs.cancellations, name="api_cancellations"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]

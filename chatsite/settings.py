@@ -1,0 +1,238 @@
+"""Settings. The only reader of the environment; `.env` beside manage.py is read too.
+
+`.env.example` explains every variable. Nonsense fails here, at start, with a sentence.
+"""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def positive(name: str, default: float, *, zero: bool = False) -> float:
+    """A number above 0 (or at least 0), or a sentence that says what was found instead."""
+    text = env.str(name, default="") or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if value < 0 or (value == 0 and not zero) or value != value or value > 1e12:
+        lowest = "0 or more" if zero else "above 0"
+        raise ImproperlyConfigured(f"{name} must be a number {lowest}; it is {text!r}.")
+    return value
+
+
+def whole(name: str, default: int, *, zero: bool = False) -> int:
+    value = positive(name, default, zero=zero)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name} must be a whole number; it is {value}.")
+    return int(value)
+
+
+def web_address(name: str) -> str:
+    """An http(s) URL without its last slash, or "" where the variable is not set."""
+    url = env.str(name, default="").strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        valid = False
+    if url and not valid:
+        raise ImproperlyConfigured(f"{name} must be an http:// or https:// address; it is {url!r}.")
+    return url
+
+
+def switch(name: str, *, default: bool) -> bool:
+    text = env.str(name, default="").strip().lower() or str(default).lower()
+    if text not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name} must be true or false; it is {text!r}.")
+    return text in {"1", "true", "yes", "on"}
+
+
+# -- the site ---------------------------------------------------------------------------
+SITE_NAME = env.str("SITE_NAME", default="Ferryline")
+DEBUG = switch("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="debug-only" if DEBUG else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. `make run` writes one into .env; elsewhere set it to a long "
+        "random text, and keep it."
+    )
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+if "*" in ALLOWED_HOSTS and not DEBUG:
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is '*', which lets anybody forge links to this site. "
+        "Name your hosts, as in ALLOWED_HOSTS=chat.example.org."
+    )
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = whole("PORT", 8000, zero=True)
+# Set behind a proxy that speaks HTTPS to the world and tells us so.
+HTTPS = switch("HTTPS", default=False)
+ADMIN_USERNAME = env.str("ADMIN_USERNAME", default="") or "admin"
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+
+# -- storage ----------------------------------------------------------------------------
+SQLITE_SYNCHRONOUS = (env.str("SQLITE_SYNCHRONOUS", default="") or "NORMAL").upper()
+if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL"}:
+    raise ImproperlyConfigured(
+        "SQLITE_SYNCHRONOUS must be NORMAL (an answer survives kill -9) or FULL (and a power loss)."
+    )
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        # Take the write lock at BEGIN: a read that turns into a write would fail at once.
+        "transaction_mode": "IMMEDIATE",
+        "init_command": (
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; "
+            "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864"
+        ),
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 20}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default="").strip()
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+}
+
+# -- the model --------------------------------------------------------------------------
+OPENROUTER_API_KEY = env.str("OPENROUTER_API_KEY", default="").strip()
+LLM_BASE_URL = web_address("LLM_BASE_URL") or (
+    "https://openrouter.ai/api/v1" if OPENROUTER_API_KEY else ""
+)
+LLM_API_KEY = env.str("LLM_API_KEY", default="").strip() or OPENROUTER_API_KEY
+LLM_PROVIDER = "openai" if LLM_BASE_URL else "demo"
+LLM_MODEL = env.str("LLM_MODEL", default="").strip() or (
+    "openai/gpt-5-mini" if OPENROUTER_API_KEY else "demo"
+)
+LLM_MODELS = [name.strip() for name in env.list("LLM_MODELS", default=[]) if name.strip()]
+if LLM_MODEL not in LLM_MODELS:
+    LLM_MODELS.insert(0, LLM_MODEL)
+LLM_CONNECT_TIMEOUT_SECONDS = positive("LLM_CONNECT_TIMEOUT_SECONDS", 10)
+LLM_FIRST_TOKEN_TIMEOUT_SECONDS = positive("LLM_FIRST_TOKEN_TIMEOUT_SECONDS", 90)
+LLM_IDLE_TIMEOUT_SECONDS = positive("LLM_IDLE_TIMEOUT_SECONDS", 60)
+
+# -- tools ------------------------------------------------------------------------------
+MCP_SERVER_URL = web_address("MCP_SERVER_URL")
+MCP_API_KEY = env.str("MCP_API_KEY", default="").strip()
+DEMO_MCP_SERVER = switch("DEMO_MCP_SERVER", default=True)
+# Set by `manage.py serve`, which starts the demo server on a free port.
+DEMO_MCP_URL = web_address("DEMO_MCP_URL")
+MAX_TOOL_ITERATIONS = whole("MAX_TOOL_ITERATIONS", 10)
+TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
+
+# -- limits -----------------------------------------------------------------------------
+MAX_ACTIVE_RUNS_PER_USER = whole("MAX_ACTIVE_RUNS_PER_USER", 8)
+MAX_RUN_STARTS_PER_MINUTE = whole("MAX_RUN_STARTS_PER_MINUTE", 60, zero=True)
+MAX_MESSAGE_CHARACTERS = whole("MAX_MESSAGE_CHARACTERS", 100_000)
+# UTF-8 needs at most four bytes a character, a JSON or form escape at most twelve.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * MAX_MESSAGE_CHARACTERS + 65_536
+
+# -- Django -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "chat",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "chat.views.access.TokenMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "chatsite.urls"
+ASGI_APPLICATION = "chatsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "chat.views.pages.site",
+            ],
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- security ---------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = False
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "chat": {"level": "INFO"},
+        # Every 404 of a scanner is not worth a line.
+        "django.request": {"level": "ERROR"},
+    },
+}
