@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from chat.events import TERMINAL, ChatEvent, Kind
+from chat.events import ChatEvent, Kind
 
 
 class RunStatus(models.TextChoices):
@@ -97,7 +97,7 @@ class RunEvent(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["run"],
-                condition=Q(kind__in=sorted(TERMINAL)),
+                condition=Q(kind__in=["done", "error"]),
                 name="event_one_terminal_per_run",
             ),
         ]
