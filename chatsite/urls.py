@@ -10,3 +10,5 @@ urlpatterns = [
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("", include("chat.urls")),
 ]
+
+handler404 = "chat.views.access.page_not_found"

@@ -1,0 +1,31 @@
+"""Forms: what people may send from the page."""
+
+from django import forms
+from django.conf import settings
+
+from chat.text import clean
+
+
+class MessageForm(forms.Form):
+    """A question. It is kept as it was written; only white space is no question."""
+
+    message = forms.CharField(
+        strip=False,
+        error_messages={"required": "Please write a message first."},
+    )
+
+    def clean_message(self) -> str:
+        text = clean(self.cleaned_data["message"]).replace("\r\n", "\n")
+        if not text.strip():
+            raise forms.ValidationError("Please write a message first.")
+        if len(text) > settings.MAX_MESSAGE_CHARACTERS:
+            raise forms.ValidationError(too_long(text))
+        return text
+
+
+def too_long(text: str) -> str:
+    """The sentence for a message over the limit."""
+    return (
+        f"The message has {len(text):,} characters; "
+        f"{settings.MAX_MESSAGE_CHARACTERS:,} are the most that can be sent."
+    )

@@ -1,0 +1,97 @@
+"""The rows that change with an event, in the same transaction as the event itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from chat.events import ChatEvent, Kind
+from chat.models import (
+    AgentRun,
+    Conversation,
+    MCPServer,
+    Message,
+    RunStatus,
+    ToolRun,
+    ToolRunState,
+)
+
+Effect = Callable[[], None]
+
+
+def of_tool_event(run_id: UUID, event: ChatEvent) -> Effect | None:
+    """What an event about tools does to the ToolRun rows; None for other events."""
+    data = event.data
+    match event.kind:
+        case Kind.TOOL_CALLS:
+            return lambda: _request(run_id, data)
+        case Kind.TOOL_EXECUTING:
+            return lambda: _update(
+                run_id, data["id"], state=ToolRunState.RUNNING, started_at=timezone.now()
+            )
+        case Kind.TOOL_RESULT:
+            return lambda: _update(
+                run_id,
+                data["id"],
+                state=data["outcome"],
+                result=data["result"],
+                duration_ms=data["duration_ms"],
+                finished_at=timezone.now(),
+            )
+        case _:
+            return None
+
+
+def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
+    now = timezone.now()
+    slugs = {tool["server"] for tool in data["tools"] if "server" in tool}
+    servers = {server.slug: server for server in MCPServer.objects.filter(slug__in=slugs)}
+    ToolRun.objects.bulk_create(
+        ToolRun(
+            run_id=run_id,
+            call_id=tool["id"],
+            iteration=data["iteration"],
+            tool=tool["name"][:200],
+            title=tool.get("title", "")[:200],
+            server=servers.get(tool.get("server", "")),
+            server_name=str(servers.get(tool.get("server", "")) or tool.get("server", ""))[:100],
+            arguments=tool["arguments"],
+            invalid_arguments=tool.get("invalid_arguments", ""),
+            created_at=now,
+        )
+        for tool in data["tools"]
+    )
+
+
+def _update(run_id: UUID, call_id: str, **values: Any) -> None:
+    ToolRun.objects.filter(run_id=run_id, call_id=call_id).update(**values)
+
+
+def of_ending(
+    run_id: UUID, event: ChatEvent, status: RunStatus, steps: list[dict[str, Any]], text: str
+) -> Effect:
+    """The end of a run: its status, the answer as a message, the place in the sidebar."""
+    data = event.data
+
+    def end() -> None:
+        now = timezone.now()
+        AgentRun.objects.filter(pk=run_id).update(
+            status=status,
+            finish_reason=data.get("finish_reason", ""),
+            error_code=data.get("code", ""),
+            error_message=data.get("message", ""),
+            usage=data.get("usage", {}),
+            finished_at=now,
+        )
+        conversation_id = AgentRun.objects.values_list("conversation_id", flat=True).get(pk=run_id)
+        Message.objects.create(
+            conversation_id=conversation_id,
+            role=Message.Role.ASSISTANT,
+            content=text,
+            steps=steps,
+            run_id=run_id,
+        )
+        Conversation.objects.filter(pk=conversation_id).update(updated_at=now)
+
+    return end

@@ -1,0 +1,78 @@
+"""What one process needs to run answers: journal, MCP hub, HTTP client, tasks.
+
+There is one engine per event loop, made on first use: Django's ASGI handler has no lifespan.
+"""
+
+import asyncio
+import logging
+import weakref
+from uuid import UUID
+
+import httpx
+from django.conf import settings
+
+from chat.agent.ports import Provider, Toolbox
+from chat.mcp.hub import Hub
+from chat.providers.factory import create_provider
+from chat.runs.journal import Journal
+from chat.runs.pool import in_pool
+from chat.runs.servers import ServerStates, enabled_servers
+from chat.runs.work import Work
+
+logger = logging.getLogger(__name__)
+
+_engines: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Engine]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def engine() -> "Engine":
+    """The engine of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _engines:
+        _engines[loop] = Engine()
+    return _engines[loop]
+
+
+class Engine:
+    """Owns its parts: whoever closes the engine closes all of them."""
+
+    def __init__(self) -> None:
+        self.http = httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50)
+        )
+        self.states = ServerStates()
+        self.hub = Hub(on_state=self.states.changed)
+        self.journal = Journal(on_cancel_requested=self.stop)
+        self.works: dict[UUID, Work] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def stop(self, run_id: UUID) -> None:
+        """Stop a run if it lives in this process."""
+        if work := self.works.get(run_id):
+            work.stop()
+
+    def provider(self, model_name: str) -> Provider:
+        """The configured language model. Raises ConfigurationError."""
+        return create_provider(
+            settings.LLM_PROVIDER,
+            base_url=settings.LLM_BASE_URL,
+            api_key=settings.LLM_API_KEY,
+            model_name=model_name,
+            http_client=self.http,
+            connect_timeout_seconds=settings.LLM_CONNECT_TIMEOUT_SECONDS,
+            first_token_timeout_seconds=settings.LLM_FIRST_TOKEN_TIMEOUT_SECONDS,
+            idle_timeout_seconds=settings.LLM_IDLE_TIMEOUT_SECONDS,
+        )
+
+    async def toolbox(self) -> Toolbox:
+        """The tools of all enabled servers."""
+        self.hub.configure(await in_pool(enabled_servers))
+        return self.hub.open_toolbox()
+
+    async def aclose(self) -> None:
+        """What runs said until now is stored; connections are closed."""
+        await self.journal.aclose()
+        await self.hub.aclose()
+        await self.http.aclose()
+        _engines.pop(asyncio.get_running_loop(), None)

@@ -1,0 +1,90 @@
+"""A living run: the one place where the loop, its provider, its tools and its rows meet."""
+
+import asyncio
+import logging
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.utils import timezone
+
+from chat import events
+from chat.agent.loop import run_agent
+from chat.errors import ChatError, RunLost
+from chat.models import AgentRun, RunStatus
+from chat.runs.engine import Engine
+from chat.runs.pool import in_pool
+from chat.runs.recorder import INTERRUPTED, Recorder
+from chat.runs.work import Work
+from chat.transcript import ChatMessage
+
+logger = logging.getLogger(__name__)
+
+
+async def execute(work: Work, engine: Engine) -> None:
+    """Answer the run's question; whatever happens, the run has one ending when this returns."""
+    claimed = await in_pool(claim, work.run_id)
+    if claimed is None:
+        return
+    run, history = claimed
+    recorder = Recorder(engine.journal, engine.journal.open(run.pk, run.lease, run.last_seq))
+    try:
+        work.is_cancellable = True
+        await _answer(run, history, work, recorder, engine)
+    except asyncio.CancelledError:
+        await _stopped(work, recorder)
+    except RunLost:
+        logger.warning("Run %s was taken over by another process", run.pk)
+    except ChatError as error:
+        await _end(recorder, events.error(str(error), code=error.code))
+    except Exception:
+        reference = uuid4().hex[:8]
+        logger.exception("Run %s failed; reference %s", run.pk, reference)
+        text = f"Something went wrong on our side. Reference {reference}."
+        await _end(recorder, events.error(text, code="INTERNAL"))
+
+
+async def _answer(
+    run: AgentRun,
+    history: list[ChatMessage],
+    work: Work,
+    recorder: Recorder,
+    engine: Engine,
+) -> None:
+    if work.is_stopping:
+        raise asyncio.CancelledError
+    await run_agent(
+        history,
+        provider=engine.provider(run.model_name),
+        toolbox=await engine.toolbox(),
+        record=recorder.record,
+        max_iterations=settings.MAX_TOOL_ITERATIONS,
+        tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+    )
+
+
+async def _stopped(work: Work, recorder: Recorder) -> None:
+    """A person's stop is a good ending; a process that goes away leaves an interrupted run."""
+    if work.is_stopping:
+        text = recorder.steps.final_text
+        await _end(recorder, events.done(text, finish_reason="cancelled", usage={}))
+    else:
+        text = "The server was restarted while it answered."
+        await _end(recorder, events.error(text, code=INTERRUPTED))
+
+
+async def _end(recorder: Recorder, ending: events.ChatEvent) -> None:
+    """Record an ending; if even that cannot be stored, recovery ends the run later."""
+    try:
+        await recorder.end(ending)
+    except ChatError as error:
+        logger.error("The end of a run could not be stored: %s", error)
+
+
+def claim(run_id: UUID) -> tuple[AgentRun, list[ChatMessage]] | None:
+    """Make a queued run ours. None if somebody else has it or it is over."""
+    now = timezone.now()
+    queued = AgentRun.objects.filter(pk=run_id, status=RunStatus.QUEUED)
+    if not queued.update(status=RunStatus.RUNNING, lease=1, started_at=now, heartbeat_at=now):
+        return None
+    run = AgentRun.objects.select_related("conversation").get(pk=run_id)
+    return run, run.conversation.transcript(run)

@@ -1,0 +1,37 @@
+"""A small process-wide pool of threads for database reads and short writes.
+
+A request's own thread-sensitive executor would pin one thread and one connection to each
+open stream for its whole life; this pool holds a handful for all of them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.db import DatabaseError, connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+THREADS = 4
+
+_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="db")
+
+
+async def in_pool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `function` in a thread of the pool. It finishes even if the caller is cancelled."""
+    call = partial(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _with_connection, call)
+
+
+def _with_connection(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except DatabaseError:
+        connection.close()
+        raise
+    finally:
+        # A PostgreSQL connection goes back to psycopg's pool; SQLite's costs nothing to keep.
+        if connection.vendor != "sqlite":
+            connection.close()

@@ -1,0 +1,69 @@
+"""The recorder of one run: `record(event)` is the only write path of a run."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from chat.events import DELTAS, ChatEvent, Kind, encode, tool_result
+from chat.models import RunStatus, ToolRunState
+from chat.runs import effects
+from chat.runs.journal import Journal
+from chat.runs.run_log import RunLog
+from chat.steps import Steps
+
+INTERRUPTED = "INTERRUPTED"
+
+
+class Recorder:
+    """Folds the run's events as they pass; exactly one ending gets through, the first."""
+
+    def __init__(self, journal: Journal, log: RunLog, steps: Steps | None = None) -> None:
+        self.steps = steps or Steps()
+        self._journal = journal
+        self._log = log
+        self._is_over = False
+
+    async def record(self, event: ChatEvent) -> None:
+        """Store the event, with the rows that change with it. See Journal.append."""
+        if self._is_over:
+            return
+        if event.kind in DELTAS:
+            self.steps.apply(event)
+            await self._journal.append(self._log, event)
+            return
+        # As it will be read back: what no database can hold is replaced in rows and frame alike.
+        event = replace(event, data=json.loads(event.to_json()))
+        self.steps.apply(event)
+        await self._journal.append(self._log, event, self._effect(event))
+
+    async def end(self, ending: ChatEvent) -> None:
+        """Record an ending from outside of the loop: calls that are still open end first."""
+        is_stop = ending.data.get("finish_reason") == "cancelled"
+        outcome = ToolRunState.CANCELLED if is_stop else ToolRunState.LOST
+        for call in self.steps.open_calls:
+            text = f"The call has no result: it was {outcome.value}."
+            await self.record(
+                tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)
+            )
+        await self.record(ending)
+
+    def _effect(self, event: ChatEvent) -> effects.Effect | None:
+        if not event.is_terminal:
+            return effects.of_tool_event(self._log.run_id, event)
+        self._is_over = True
+        steps: dict[str, Any] = json.loads(encode({"steps": self.steps.to_json()}))
+        text = event.data.get("content", self.steps.final_text)
+        return effects.of_ending(
+            self._log.run_id, event, status_of(event), steps["steps"], text
+        )
+
+
+def status_of(ending: ChatEvent) -> RunStatus:
+    """The status of a run that ended with this event."""
+    if ending.kind == Kind.ERROR:
+        is_interrupted = ending.data["code"] == INTERRUPTED
+        return RunStatus.INTERRUPTED if is_interrupted else RunStatus.FAILED
+    is_cancelled = ending.data["finish_reason"] == "cancelled"
+    return RunStatus.CANCELLED if is_cancelled else RunStatus.COMPLETED
+
+

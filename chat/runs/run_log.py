@@ -1,0 +1,110 @@
+"""The part of one run's events that this process has in memory. Knows no database."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from chat.events import DELTAS, TERMINAL, ChatEvent, Kind, encode, to_frame
+from chat.runs.effects import Effect
+
+FRAMES_KEPT = 1024
+
+# Number, kind, JSON and Unix time of an event, ready to be a row.
+Row = tuple[int, Kind, str, float]
+
+
+@dataclass(slots=True)
+class Pending:
+    """An event on its way to the disk. Neighbouring deltas wait in one, as `texts`."""
+
+    kind: Kind
+    at: float = field(default_factory=time.time)
+    texts: list[str] = field(default_factory=list)
+    encoded: str = ""
+    effect: Effect | None = None
+
+    def to_json(self) -> str:
+        return encode({"content": "".join(self.texts)}) if self.texts else self.encoded
+
+
+class RunLog:
+    """Events of a run that are waiting to be stored, and the last ones that were.
+
+    `last_seq` is the number of the last stored event. Readers see only what is stored.
+    """
+
+    def __init__(self, run_id: UUID, lease: int, last_seq: int = 0) -> None:
+        self.run_id = run_id
+        self.lease = lease
+        self.last_seq = last_seq
+        self.added = 0
+        self.settled = 0
+        self.waiting_characters = 0
+        self.is_over = False
+        self.failure: Exception | None = None
+        self._pending: list[Pending] = []
+        self._frames: list[bytes] = []
+        self._first = last_seq + 1
+        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.is_over or self.failure is not None
+
+    def add(self, event: ChatEvent, effect: Effect | None = None) -> int:
+        """Queue an event and return its place in the queue; a delta joins the delta before it."""
+        if event.kind not in DELTAS:
+            self._queue(Pending(event.kind, encoded=event.to_json(), effect=effect))
+            return self.added
+        text = event.data["content"]
+        self.waiting_characters += len(text)
+        if not self._pending or self._pending[-1].kind != event.kind:
+            self._queue(Pending(event.kind))
+        self._pending[-1].texts.append(text)
+        return self.added
+
+    def _queue(self, pending: Pending) -> None:
+        self._pending.append(pending)
+        self.added += 1
+
+    def take(self) -> list[Pending]:
+        """What is waiting, to be written now."""
+        taken, self._pending = self._pending, []
+        self.waiting_characters = 0
+        return taken
+
+    def stored(self, rows: list[Row]) -> None:
+        """These rows are committed: show them."""
+        for number, kind, encoded, _ in rows:
+            self._frames.append(to_frame(number, kind, encoded).encode())
+            self.last_seq = number
+            self.is_over = kind in TERMINAL
+        self.settled += len(rows)
+        if len(self._frames) > FRAMES_KEPT:
+            dropped = len(self._frames) - FRAMES_KEPT // 2
+            del self._frames[:dropped]
+            self._first += dropped
+        if rows:
+            self.wake()
+
+    def close(self, failure: Exception) -> None:
+        """Nothing more is written from here: the run was lost, or could not be stored."""
+        self.failure = failure
+        self._pending.clear()
+        self.wake()
+
+    def frames_after(self, number: int) -> list[bytes] | None:
+        """The stored frames after `number`, or None where they are no longer in memory."""
+        if number + 1 < self._first or number > self.last_seq:
+            return None
+        return self._frames[number + 1 - self._first :]
+
+    def wake(self) -> None:
+        moved, self._moved = self._moved, self._moved.get_loop().create_future()
+        moved.set_result(None)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until the log moves; False if it did not within `seconds`."""
+        done, _ = await asyncio.wait({self._moved}, timeout=seconds)
+        return bool(done)

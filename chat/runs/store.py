@@ -1,0 +1,104 @@
+"""The journal's transaction: one statement moves the runs, one inserts the events.
+
+The loop of a bulk insert over single rows would hand the interpreter's lock over once per
+row; one statement that unpacks a JSON text or arrays does it once.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from chat.runs.effects import Effect
+from chat.runs.run_log import Row
+
+_ACTIVE = "('running', 'awaiting_approval')"
+
+_MOVE_SQLITE = f"""
+UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
+FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS lease,
+             json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
+WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
+RETURNING id, cancel_requested_at IS NOT NULL
+"""
+_INSERT_SQLITE = """
+INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(%s)
+"""
+_MOVE_POSTGRESQL = f"""
+UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
+FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS batch (run, lease, seq)
+WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
+RETURNING id, cancel_requested_at IS NOT NULL
+"""
+_INSERT_POSTGRESQL = """
+INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
+SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::timestamptz[])
+"""
+
+
+@dataclass(slots=True)
+class Slice:
+    """What one run adds to a write."""
+
+    run_id: UUID
+    lease: int
+    last_seq: int
+    rows: list[Row] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Written:
+    """The runs whose events are stored now, and those of them that should be cancelled."""
+
+    run_ids: set[UUID]
+    cancelled: set[UUID]
+
+
+def write(slices: list[Slice]) -> Written:
+    """Store all slices in one transaction; a slice with a stale lease writes nothing."""
+    with transaction.atomic():
+        moved = _move(slices)
+        kept = [part for part in slices if part.run_id in moved]
+        _insert(kept)
+        for part in kept:
+            for effect in part.effects:
+                effect()
+    return Written(set(moved), {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
+
+
+def _move(slices: list[Slice]) -> dict[UUID, bool]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            runs = [[part.run_id.hex, part.lease, part.last_seq] for part in slices]
+            cursor.execute(_MOVE_SQLITE, [_sqlite_time(timezone.now()), json.dumps(runs)])
+            return {UUID(run_id): bool(is_cancelled) for run_id, is_cancelled in cursor.fetchall()}
+        columns = ([p.run_id for p in slices], [p.lease for p in slices], [p.last_seq for p in slices])
+        cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *columns])
+        return dict(cursor.fetchall())
+
+
+def _insert(slices: list[Slice]) -> None:
+    rows = [
+        (part.run_id, number, str(kind), data, datetime.fromtimestamp(at, UTC))
+        for part in slices
+        for number, kind, data, at in part.rows
+    ]
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            plain = [(run.hex, number, kind, data, _sqlite_time(at)) for run, number, kind, data, at in rows]
+            cursor.execute(_INSERT_SQLITE, [json.dumps(plain)])
+        else:
+            cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _sqlite_time(moment: datetime) -> str:
+    """As Django stores it: UTC without its zone."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None))

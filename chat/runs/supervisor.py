@@ -1,0 +1,108 @@
+"""Starts, stops and watches over runs. The seam behind which runs may live elsewhere.
+
+The embedded default: tasks in the web process.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from chat.models import ACTIVE_STATUSES, AgentRun
+from chat.runs.announce import announce
+from chat.runs.engine import Engine, engine
+from chat.runs.executor import execute
+from chat.runs.pool import in_pool
+from chat.runs.recovery import interrupt_orphans
+from chat.runs.work import Work
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 4
+SWEEP_SECONDS = 1
+LAST_WORDS_SECONDS = 4
+
+
+async def start(run: AgentRun) -> None:
+    """Start a run that has just been stored. It belongs to the server from here on."""
+    house = engine()
+    if run.pk in house.works:
+        return
+    watch_over(house)
+    work = house.works[run.pk] = Work(run.pk)
+    work.task = _spawn(_live(work, run, house), f"run {run.pk}")
+
+
+async def cancel(run: AgentRun) -> bool:
+    """Ask for a run to stop; False if it was asked before or is over.
+
+    Its process stops it at once if it is this one, else at its next write or heartbeat.
+    """
+    is_first = await in_pool(_request_cancel, run.pk)
+    engine().stop(run.pk)
+    return is_first
+
+
+def watch_over(house: Engine) -> None:
+    """Keep the heartbeat and look for orphaned runs, from the first call on."""
+    if not house.tasks:
+        house.tasks = [_spawn(_beat(house), "heartbeat"), _spawn(_sweep(house), "recovery")]
+
+
+async def shut_down() -> None:
+    """End what is running here as interrupted, within LAST_WORDS_SECONDS, and close all parts."""
+    house = engine()
+    tasks = house.tasks + [work.task for work in house.works.values() if work.task]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
+    await house.aclose()
+
+
+def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    # A request's context would pin its thread and its connection for the task's whole life.
+    return asyncio.get_running_loop().create_task(
+        coroutine, name=name, context=contextvars.Context()
+    )
+
+
+async def _live(work: Work, run: AgentRun, house: Engine) -> None:
+    try:
+        title, is_first = await in_pool(_describe, run)
+        await announce(run, title, "new" if is_first else "running")
+        await execute(work, house)
+    finally:
+        house.works.pop(run.pk, None)
+    await announce(run, title, "finished")
+
+
+async def _beat(house: Engine) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        house.journal.beat()
+
+
+async def _sweep(house: Engine) -> None:
+    while True:
+        try:
+            await interrupt_orphans(house.journal)
+        except Exception:  # The watch goes on when the database is back.
+            logger.exception("Looking for orphaned runs failed")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _describe(run: AgentRun) -> tuple[str, bool]:
+    conversation = run.conversation
+    return str(conversation), conversation.runs.count() == 1
+
+
+def _request_cancel(run_id: UUID) -> bool:
+    active = AgentRun.objects.filter(
+        pk=run_id, status__in=ACTIVE_STATUSES, cancel_requested_at=None
+    )
+    return bool(active.update(cancel_requested_at=timezone.now()))

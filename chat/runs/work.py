@@ -1,0 +1,21 @@
+"""A run as a task of this process."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class Work:
+    """One run in this process. Stopped before it is cancellable, it ends before it begins."""
+
+    run_id: UUID
+    task: asyncio.Task[None] | None = None
+    is_cancellable: bool = False
+    is_stopping: bool = False
+
+    def stop(self) -> None:
+        """Cancel the run, once: the model's request is closed and running tools are cancelled."""
+        if not self.is_stopping and self.is_cancellable and self.task:
+            self.task.cancel()
+        self.is_stopping = True

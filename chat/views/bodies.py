@@ -1,0 +1,115 @@
+"""What programs send, parsed once, at the door."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+
+from chat.forms import too_long
+from chat.text import clean
+
+MAX_SYSTEM_PROMPT_CHARACTERS = 20_000
+MAX_KEY_CHARACTERS = 200
+APPROVALS = ("wait", "deny")
+
+
+class BadRequest(Exception):
+    """The body cannot be used. Its text says why; nothing was stored."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fields: dict[str, str] | None = None,
+        status: int = 400,
+        code: str = "BAD_REQUEST",
+    ) -> None:
+        super().__init__(message)
+        self.fields = fields or {}
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A valid body of a request that starts a run."""
+
+    message: str
+    conversation_id: UUID | None = None
+    system_prompt: str = ""
+    model_name: str = ""
+    idempotency_key: str | None = None
+
+
+def read_question(request: HttpRequest) -> Question:
+    """Raises BadRequest with a sentence per field."""
+    body = _read_object(request)
+    problems: dict[str, str] = {}
+    texts = {
+        name: _text(body, name, problems)
+        for name in ("message", "conversation_id", "system_prompt", "model_name", "approvals")
+    }
+    _check(texts, problems)
+    key = clean(request.headers.get("Idempotency-Key", "")).strip()
+    if len(key) > MAX_KEY_CHARACTERS:
+        problems["Idempotency-Key"] = f"At most {MAX_KEY_CHARACTERS} characters."
+    if problems:
+        raise BadRequest(" ".join(problems.values()), fields=problems)
+    return Question(
+        message=texts["message"],
+        conversation_id=UUID(texts["conversation_id"]) if texts["conversation_id"] else None,
+        system_prompt=texts["system_prompt"],
+        model_name=texts["model_name"],
+        idempotency_key=key or None,
+    )
+
+
+def _read_object(request: HttpRequest) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body)
+    except RequestDataTooBig as error:
+        raise BadRequest("The body is too large.", status=413, code="TOO_LARGE") from error
+    except UnreadablePostError as error:
+        raise BadRequest("The body broke off.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON.") from error
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+def _text(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
+    value = body.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        problems[name] = f"{name} must be a text."
+        return ""
+    return clean(value)
+
+
+def _check(texts: dict[str, str], problems: dict[str, str]) -> None:
+    message, model_name = texts["message"], texts["model_name"]
+    if not message.strip():
+        problems.setdefault("message", "message must not be empty.")
+    elif len(message) > settings.MAX_MESSAGE_CHARACTERS:
+        problems["message"] = too_long(message)
+    if len(texts["system_prompt"]) > MAX_SYSTEM_PROMPT_CHARACTERS:
+        problems["system_prompt"] = (
+            f"system_prompt may have {MAX_SYSTEM_PROMPT_CHARACTERS:,} characters at most."
+        )
+    if model_name and model_name not in settings.LLM_MODELS:
+        names = ", ".join(settings.LLM_MODELS)
+        problems["model_name"] = f"There is no model of that name here. There are: {names}."
+    if texts["approvals"] and texts["approvals"] not in APPROVALS:
+        problems["approvals"] = 'approvals must be "wait" or "deny".'
+    try:
+        if texts["conversation_id"]:
+            UUID(texts["conversation_id"])
+    except ValueError:
+        problems["conversation_id"] = "conversation_id must be a UUID."

@@ -1,0 +1,50 @@
+"""Health, for whoever watches the process."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from channels.layers import get_channel_layer
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from chat.runs.pool import in_pool
+
+PROBE_SECONDS = 3
+
+
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """200 when the process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+async def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when database and channel layer answer, else 503 with which does not."""
+    states = {
+        "database": await _state(in_pool(_ask_database)),
+        "channel_layer": await _state(_ask_layer()),
+    }
+    is_ready = all(state == "ok" for state in states.values())
+    return JsonResponse(states, status=200 if is_ready else 503)
+
+
+async def _state(probe: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            await probe
+    except TimeoutError:
+        return "no answer"
+    except Exception as error:  # Whatever it is: this part does not answer.
+        return type(error).__name__
+    return "ok"
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+async def _ask_layer() -> None:
+    layer = get_channel_layer()
+    name = await layer.new_channel()
+    await layer.send(name, {"type": "probe"})
+    await layer.receive(name)

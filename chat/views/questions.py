@@ -1,0 +1,62 @@
+"""Storing a question that came in over the API."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.http import HttpRequest
+
+from chat.models import AgentRun, Conversation
+from chat.runs import supervisor
+from chat.runs.pool import in_pool
+from chat.views.bodies import Question, read_question
+
+
+async def ask(request: HttpRequest, conversation_id: UUID | None = None) -> AgentRun | None:
+    """Store the request's question and start its run; None if the conversation is not theirs.
+
+    A repeated Idempotency-Key gives the first request's run. Raises BadRequest, RunActive,
+    TooManyRuns.
+    """
+    question = read_question(request)
+    target = conversation_id or question.conversation_id
+    found = await in_pool(_store, request.person, question, target)
+    if found is None:
+        return None
+    run, is_new = found
+    if is_new:
+        await supervisor.start(run)
+    return run
+
+
+def _store(
+    owner: Any, question: Question, conversation_id: UUID | None
+) -> tuple[AgentRun, bool] | None:
+    if earlier := _earlier(owner, question):
+        return earlier, False
+    options = {
+        "model_name": question.model_name,
+        "idempotency_key": question.idempotency_key,
+    }
+    try:
+        if conversation_id is None:
+            begin = Conversation.begin
+            run = begin(owner, question.message, system_prompt=question.system_prompt, **options)
+            return run, True
+        conversation = Conversation.objects.filter(pk=conversation_id, owner=owner).first()
+        if conversation is None:
+            return None
+        return conversation.ask(question.message, **options), True
+    except IntegrityError:
+        # The same key at the same moment: the other request was first.
+        if earlier := _earlier(owner, question):
+            return earlier, False
+        raise
+
+
+def _earlier(owner: Any, question: Question) -> AgentRun | None:
+    if question.idempotency_key is None:
+        return None
+    return AgentRun.objects.filter(
+        owner=owner, idempotency_key=question.idempotency_key
+    ).first()

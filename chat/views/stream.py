@@ -1,0 +1,96 @@
+"""Event streams: plain async views, which Django cancels promptly when a reader leaves."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from asgiref.sync import SyncToAsync
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+
+from chat.models import AgentRun, RunStatus
+from chat.runs.feed import follow
+from chat.runs.pool import in_pool
+from chat.views.access import api, failure, not_found
+from chat.views.bodies import BadRequest
+from chat.views.questions import ask
+
+
+@api("POST")
+async def chat_stream(request: HttpRequest) -> HttpResponseBase:
+    """Start a run and stream its events. A client that leaves does not stop the run."""
+    run = await ask(request)
+    if run is None:
+        return not_found()
+    return event_stream(run, after=0)
+
+
+@api("POST")
+async def chat(request: HttpRequest) -> HttpResponseBase:
+    """Start a run and answer when it is over."""
+    run = await ask(request)
+    if run is None:
+        return not_found()
+    await release_request_thread()
+    async for _ in follow(run.pk, 0):
+        pass
+    run = await in_pool(AgentRun.objects.select_related("answer").get, pk=run.pk)
+    if run.status in {RunStatus.FAILED, RunStatus.INTERRUPTED}:
+        return failure(run.error_message, run.error_code, status=502)
+    return JsonResponse(
+        {
+            "content": run.answer.content,
+            "conversation_id": str(run.conversation_id),
+            "run_id": str(run.pk),
+        }
+    )
+
+
+@api("GET")
+async def run_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """Follow a run from any event on."""
+    run = await in_pool(AgentRun.objects.filter(pk=pk, owner=request.person).first)
+    if run is None:
+        return not_found()
+    after = cursor(request)
+    if after > run.last_seq:
+        raise BadRequest(f"The run has {run.last_seq} events; {after} is beyond the last one.")
+    if run.is_over and after == run.last_seq:
+        return HttpResponse(status=204)
+    return event_stream(run, after)
+
+
+def cursor(request: HttpRequest) -> int:
+    """Last-Event-ID, else ?after=, else 0. Raises BadRequest for anything but a number."""
+    text = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise BadRequest("The cursor must be the number of an event, 0 or more.")
+    return int(text)
+
+
+def event_stream(run: AgentRun, after: int) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(_frames(run.pk, after), content_type="text/event-stream")
+    # Neither browsers nor proxies may store, compress or buffer a stream.
+    response.headers["Cache-Control"] = "no-cache, no-transform"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["X-Conversation-Id"] = str(run.conversation_id)
+    response.headers["X-Run-Id"] = str(run.pk)
+    return response
+
+
+async def _frames(run_id: UUID, after: int) -> AsyncIterator[bytes]:
+    await release_request_thread()
+    async for frames in follow(run_id, after):
+        yield frames
+
+
+async def release_request_thread() -> None:
+    """Give back the thread and the database connection that this request has used until now.
+
+    Django keeps one thread per request for its sync code until the response is complete; a
+    stream of an hour would hold both for an hour. What needs a thread later gets a new one.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = context and SyncToAsync.context_to_thread_executor.pop(context, None)
+    if executor:
+        executor.submit(connections.close_all)
+        executor.shutdown(wait=False)

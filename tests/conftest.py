@@ -1,0 +1,106 @@
+"""One running product for the whole suite: a real server process, a real database, scripted
+servers for the model and the tools. Each test has its own people in it.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(tempfile.mkdtemp(prefix="ferryline-tests-"))
+# Before Django is set up. Empty values win over a developer's own .env.
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "chatsite.settings",
+    "SECRET_KEY": "a key for tests only, long enough to be silent about it 0123456789",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", f"sqlite:///{FOLDER}/db.sqlite3"),
+    "ALLOWED_HOSTS": "localhost,127.0.0.1",
+    "DEBUG": "false",
+    **dict.fromkeys(
+        (
+            "REDIS_URL OPENROUTER_API_KEY LLM_BASE_URL LLM_API_KEY LLM_MODEL LLM_MODELS "
+            "MCP_SERVER_URL MCP_API_KEY DEMO_MCP_URL HTTPS ADMIN_PASSWORD SITE_NAME "
+            "MAX_TOOL_ITERATIONS TOOL_TIMEOUT_SECONDS MAX_ACTIVE_RUNS_PER_USER "
+            "MAX_RUN_STARTS_PER_MINUTE MAX_MESSAGE_CHARACTERS CSRF_TRUSTED_ORIGINS"
+        ).split(),
+        "",
+    ),
+}
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+
+from tests.people import Person  # noqa: E402
+from tests.servers.mcp_server import ScriptedMCPServer  # noqa: E402
+from tests.servers.model_server import ScriptedModelServer  # noqa: E402
+from tests.servers.site import Site  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[None]:
+    call_command("migrate", verbosity=0)
+    yield
+    connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ScriptedModelServer]:
+    with ScriptedModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mcp_server() -> Iterator[ScriptedMCPServer]:
+    with ScriptedMCPServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def site(
+    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+) -> Iterator[Site]:
+    """The product as people run it; all tests that do not break it share this one."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+    with Site(LLM_BASE_URL=model_server.base_url, MCP_SERVER_URL=mcp_server.url) as running:
+        yield running
+
+
+@pytest.fixture
+def new_site(
+    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+) -> Iterator[Callable[..., Site]]:
+    """Another process on the same database, to be configured otherwise, or killed."""
+    with ExitStack() as stack:
+
+        def start(**environment: str) -> Site:
+            defaults = {"LLM_BASE_URL": model_server.base_url, "MCP_SERVER_URL": mcp_server.url}
+            return stack.enter_context(Site(**(defaults | environment)))
+
+        yield start
+
+
+@pytest.fixture
+def alice(site: Site) -> Iterator[Person]:
+    """Alice owns."""
+    with Person("alice", site) as person:
+        yield person
+
+
+@pytest.fixture
+def bob(site: Site) -> Iterator[Person]:
+    """Bob must see nothing."""
+    with Person("bob", site) as person:
+        yield person
+
+
+@pytest.fixture
+def carol(site: Site) -> Iterator[Person]:
+    """Carol is staff."""
+    with Person("carol", site, is_staff=True) as person:
+        yield person
