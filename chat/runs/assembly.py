@@ -1,0 +1,98 @@
+"""An agent outside of any request: for scripts, notebooks and `manage.py ask`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import httpx
+from django.conf import settings
+
+from chat.agent.streaming import StreamingChatAgent
+from chat.mcp.config import ServerConfig
+from chat.mcp.hub import Hub
+from chat.providers.factory import create_provider
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentConfig:
+    """What an agent is made of. The defaults of `from_settings` are those of the site."""
+
+    provider: str
+    model_name: str
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    servers: Sequence[ServerConfig] = ()
+    system_prompt: str = ""
+    max_iterations: int = 10
+    tool_timeout_seconds: float = 60
+
+    @classmethod
+    def from_settings(cls, *, model_name: str = "", system_prompt: str = "") -> Self:
+        return cls(
+            provider=settings.LLM_PROVIDER,
+            model_name=model_name or settings.LLM_MODEL,
+            base_url=settings.LLM_BASE_URL,
+            api_key=settings.LLM_API_KEY,
+            servers=configured_servers(),
+            system_prompt=system_prompt,
+            max_iterations=settings.MAX_TOOL_ITERATIONS,
+            tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+        )
+
+
+def configured_servers() -> list[ServerConfig]:
+    """The servers that the deployment configured; those added in the admin are rows."""
+    servers = []
+    if settings.DEMO_MCP_URL:
+        servers.append(ServerConfig(slug="demo", name="Demo tools", url=settings.DEMO_MCP_URL))
+    if settings.MCP_SERVER_URL:
+        key = settings.MCP_API_KEY
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        servers.append(
+            ServerConfig(slug="main", name="Tools", url=settings.MCP_SERVER_URL, headers=headers)
+        )
+    return servers
+
+
+class StandaloneAgent(StreamingChatAgent):
+    """An agent that owns its connections: close it, or use it in an `async with`."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self._http = httpx.AsyncClient()
+        self._hub = Hub()
+        self._hub.configure(config.servers)
+        provider = create_provider(
+            config.provider,
+            base_url=config.base_url,
+            api_key=config.api_key,
+            model_name=config.model_name,
+            http_client=self._http,
+            connect_timeout_seconds=settings.LLM_CONNECT_TIMEOUT_SECONDS,
+            first_token_timeout_seconds=settings.LLM_FIRST_TOKEN_TIMEOUT_SECONDS,
+            idle_timeout_seconds=settings.LLM_IDLE_TIMEOUT_SECONDS,
+        )
+        super().__init__(
+            provider,
+            self._hub.open_toolbox(),
+            max_iterations=config.max_iterations,
+            tool_timeout_seconds=config.tool_timeout_seconds,
+            system_prompt=config.system_prompt,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._hub.aclose()
+        await self._http.aclose()
+
+
+async def create_agent(config: AgentConfig | None = None) -> StandaloneAgent:
+    """An agent with its provider and MCP servers, from `config` or from the settings.
+
+    Raises ConfigurationError. Nothing is stored: that is what runs are for.
+    """
+    return StandaloneAgent(config or AgentConfig.from_settings())

@@ -1,0 +1,99 @@
+"""Who may see what: every route of the URLconf × everybody. A new route without a row fails."""
+
+import uuid
+
+import httpx
+import pytest
+from django.contrib import admin
+from django.urls import URLPattern, reverse
+
+from chat import urls
+from tests.people import Person
+from tests.sse import begin, read
+
+# What each route is about: an object of somebody, a person's own things, or nobody's.
+OBJECT_ROUTES = {
+    "conversation": "conversation_id",
+    "create_message": "conversation_id",
+    "run": "run_id",
+    "cancel_run": "run_id",
+    "api_conversation": "conversation_id",
+    "api_messages": "conversation_id",
+    "api_run": "run_id",
+    "api_run_events": "run_id",
+    "api_cancellations": "run_id",
+}
+OWN_ROUTES = {
+    "new_chat",
+    "create_conversation",
+    "sidebar",
+    "chat",
+    "chat_stream",
+    "api_conversations",
+}
+OPEN_ROUTES = {"healthz", "readyz", "theme"}
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def route_names() -> set[str]:
+    return {route.name for route in urls.urlpatterns if isinstance(route, URLPattern)}
+
+
+def test_every_route_has_its_row() -> None:
+    assert route_names() == OBJECT_ROUTES.keys() | OWN_ROUTES | OPEN_ROUTES
+
+
+@pytest.mark.parametrize("name", sorted(OBJECT_ROUTES))
+def test_what_is_somebody_elses_is_404(
+    name: str, alice: Person, bob: Person, carol: Person
+) -> None:
+    started = begin(alice.api, "[[text A secret of Alice]]")
+    read(alice.api, started["run_id"])
+    url = reverse(name, kwargs={"pk": started[OBJECT_ROUTES[name]]})
+    unknown = reverse(name, kwargs={"pk": uuid.uuid4()})
+
+    for person in (bob, carol):
+        for verb in VERBS:
+            body = {"message": "let me in"} if verb == "POST" else None
+            theirs = person.api.request(verb, url, json=body)
+            nobodys = person.api.request(verb, unknown, json=body)
+            assert theirs.status_code in {404, 405}, (person.username, verb, theirs.status_code)
+            # No difference between what is not there and what is not yours.
+            assert theirs.status_code == nobodys.status_code
+            assert "secret" not in theirs.text
+        assert person.http.get(url).status_code in {404, 405}
+
+
+def test_an_id_in_the_body_is_looked_up_through_its_owner(alice: Person, bob: Person) -> None:
+    started = begin(alice.api, "[[text hi]]")
+    read(alice.api, started["run_id"])
+
+    for url in ("/chat", "/chat/stream", "/api/conversations/"):
+        body = {"message": "let me in", "conversation_id": started["conversation_id"]}
+        assert bob.api.post(url, json=body).status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(OBJECT_ROUTES.keys() | OWN_ROUTES))
+def test_without_credentials_programs_get_401_and_people_the_sign_in_page(
+    name: str, alice: Person
+) -> None:
+    kwargs = {"pk": uuid.uuid4()} if name in OBJECT_ROUTES else {}
+    url = alice.site.url + reverse(name, kwargs=kwargs)
+    for verb in ("GET", "POST"):
+        response = httpx.request(verb, url, json={"message": "hi"} if verb == "POST" else None)
+        if name.startswith(("api_", "chat")):
+            assert (response.status_code, response.json()["code"]) == (401, "UNAUTHENTICATED")
+        else:
+            # A form without its token is refused before anybody asks who sent it.
+            assert response.status_code in {302, 403, 405}, (verb, response.status_code)
+            if response.status_code == 302:
+                assert response.headers["location"].startswith("/accounts/login/")
+
+
+def test_admin_pages_are_for_staff(alice: Person, carol: Person) -> None:
+    models = [model._meta for model in admin.site._registry if model._meta.app_label == "chat"]
+    assert len(models) >= 5
+    for meta in models:
+        url = reverse(f"admin:chat_{meta.model_name}_changelist")
+        assert alice.http.get(url).status_code == 302, url
+        assert carol.http.get(url).status_code == 200, url
