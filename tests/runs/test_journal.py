@@ -1,0 +1,189 @@
+"""The journal: numbered without a hole, durable before visible, one ending, one owner."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connections
+from django.utils import timezone
+
+from chat import events
+from chat.errors import ChatError, RunLost
+from chat.models import AgentRun, Conversation, RunEvent, RunStatus
+from chat.runs.journal import Journal
+from chat.runs.pool import in_pool
+from chat.runs.recorder import Recorder
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    journal = Journal(on_cancel_requested=lambda run_id: None)
+    yield journal
+    await journal.aclose()
+
+
+def running(count: int) -> list[AgentRun]:
+    owner, _ = get_user_model().objects.get_or_create(username="journal")
+    runs = []
+    for _ in range(count):
+        conversation = Conversation.objects.create(owner=owner)
+        message = conversation.messages.create(role="user", content="?")
+        runs.append(
+            AgentRun.objects.create(
+                conversation=conversation,
+                owner=owner,
+                message=message,
+                status=RunStatus.RUNNING,
+                lease=1,
+                model_name="none",
+            )
+        )
+    connections.close_all()
+    return runs
+
+
+def stored(run_id: UUID) -> list[events.ChatEvent]:
+    return [row.to_event() for row in RunEvent.objects.filter(run_id=run_id).order_by("seq")]
+
+
+def text_of(rows: list[events.ChatEvent]) -> str:
+    return "".join(row.data["content"] for row in rows if row.kind == events.Kind.CONTENT)
+
+
+async def test_every_token_of_many_runs_is_stored_in_order(journal: Journal) -> None:
+    runs = await in_pool(running, 30)
+
+    async def answer(run: AgentRun) -> None:
+        recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+        for number in range(200):
+            await recorder.record(events.content(f"{run.pk.hex[:4]}.{number} "))
+            if number % 20 == 0:
+                await asyncio.sleep(0.001)
+        await recorder.record(events.done("the end", finish_reason="stop", usage={}))
+
+    await asyncio.gather(*(answer(run) for run in runs))
+
+    for run in runs:
+        rows = await in_pool(stored, run.pk)
+        assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+        assert text_of(rows) == "".join(f"{run.pk.hex[:4]}.{n} " for n in range(200))
+        assert rows[-1].kind == events.Kind.DONE
+        fresh = await in_pool(AgentRun.objects.get, pk=run.pk)
+        assert (fresh.status, fresh.last_seq) == (RunStatus.COMPLETED, len(rows))
+
+
+async def test_neighbouring_deltas_are_one_event(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+
+    for word in ("one ", "two ", "three"):
+        await recorder.record(events.content(word))
+    await recorder.record(events.done("", finish_reason="stop", usage={}))
+
+    rows = await in_pool(stored, run.pk)
+    assert [row.kind for row in rows] == ["content", "done"]
+    assert rows[0].data == {"content": "one two three"}
+
+
+async def test_what_is_shown_is_in_the_database(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    log = journal.open(run.pk, 1, 0)
+    recorder = Recorder(journal, log)
+
+    for number in range(50):
+        await recorder.record(events.content(str(number)))
+        await log.wait(1)
+        shown = log.frames_after(0) or []
+        rows = await in_pool(stored, run.pk)
+        assert [row.to_sse().encode() for row in rows][: len(shown)] == shown
+
+
+async def test_a_stale_lease_writes_nothing(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+    await recorder.record(events.notice("mine", code="X"))
+
+    await in_pool(AgentRun.objects.filter(pk=run.pk).update, lease=2)
+    with pytest.raises(RunLost):
+        await recorder.record(events.notice("not mine any more", code="X"))
+
+    assert len(await in_pool(stored, run.pk)) == 1
+
+
+async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
+    chance = random.Random(7)
+    runs = await in_pool(running, 60)
+    tasks = []
+
+    async def answer(run: AgentRun) -> None:
+        recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+        try:
+            while True:
+                await recorder.record(events.content("x"))
+                await recorder.record(events.notice("n", code="X"))
+        except asyncio.CancelledError:
+            await recorder.end(events.done("", finish_reason="cancelled", usage={}))
+
+    for run in runs:
+        tasks.append(asyncio.create_task(answer(run)))
+    for task in tasks:
+        await asyncio.sleep(chance.random() * 0.01)
+        task.cancel()
+    await asyncio.gather(*tasks)
+
+    for run in runs:
+        rows = await in_pool(stored, run.pk)
+        assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+        assert [row.kind for row in rows].count("done") == 1
+
+
+async def test_a_run_that_cannot_be_stored_costs_only_itself(journal: Journal) -> None:
+    good, bad = await in_pool(running, 2)
+    healthy = Recorder(journal, journal.open(good.pk, 1, 0))
+    log = journal.open(bad.pk, 1, 0)
+
+    def poison() -> None:
+        raise IntegrityError("poison")
+
+    results = await asyncio.gather(
+        journal.append(log, events.notice("bad", code="X"), poison),
+        healthy.record(events.notice("good", code="X")),
+        return_exceptions=True,
+    )
+
+    assert isinstance(results[0], ChatError)
+    assert results[1] is None
+    assert await in_pool(stored, bad.pk) == []
+    assert len(await in_pool(stored, good.pk)) == 1
+
+
+async def test_the_database_allows_one_ending(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+    await recorder.record(events.done("", finish_reason="stop", usage={}))
+    await recorder.record(events.error("too late", code="INTERNAL"))
+
+    assert [row.kind for row in await in_pool(stored, run.pk)] == ["done"]
+    data = json.dumps({"message": "", "code": "X"})
+    row = RunEvent(run_id=run.pk, seq=9, kind="error", data=data, created_at=timezone.now())
+    with pytest.raises(IntegrityError):
+        await in_pool(row.save, force_insert=True)
+
+
+async def test_a_request_to_cancel_reaches_the_owner_with_its_next_write() -> None:
+    (run,) = await in_pool(running, 1)
+    asked: list[UUID] = []
+    journal = Journal(on_cancel_requested=asked.append)
+    journal.open(run.pk, 1, 0)
+    await in_pool(AgentRun.objects.filter(pk=run.pk).update, cancel_requested_at=timezone.now())
+
+    journal.beat()
+    await journal.aclose()
+
+    assert asked == [run.pk]
