@@ -1,0 +1,39 @@
+"""A provider by its name. A new one is one new file and one line here."""
+
+import httpx
+
+from chat.agent.ports import Provider
+from chat.errors import ConfigurationError
+from chat.providers.demo import DemoProvider
+from chat.providers.openai import OpenAIProvider, Timeouts
+
+
+def create_provider(
+    kind: str,
+    *,
+    base_url: str,
+    api_key: str,
+    model_name: str,
+    http_client: httpx.AsyncClient,
+    connect_timeout_seconds: float = 10,
+    first_token_timeout_seconds: float = 90,
+    idle_timeout_seconds: float = 60,
+) -> Provider:
+    """`kind`: "openai" (any compatible API) or "demo". Raises ConfigurationError."""
+    match kind:
+        case "demo":
+            return DemoProvider(model_name=model_name)
+        case "openai":
+            return OpenAIProvider(
+                base_url=base_url,
+                api_key=api_key,
+                model_name=model_name,
+                http_client=http_client,
+                timeouts=Timeouts(
+                    connect=connect_timeout_seconds,
+                    first_token=first_token_timeout_seconds,
+                    idle=idle_timeout_seconds,
+                ),
+            )
+        case _:
+            raise ConfigurationError(f"There is no provider named {kind!r}.")

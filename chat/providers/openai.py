@@ -1,0 +1,182 @@
+"""Any OpenAI-compatible API: streams POST /chat/completions.
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from chat.agent.ports import ProviderEvent
+from chat.errors import ProviderError
+from chat.providers.chunks import Answer
+from chat.providers.failures import from_status, from_transport, not_a_stream
+from chat.providers.sse import FrameDecoder
+from chat.tools import Tool
+from chat.transcript import ChatMessage
+
+MAX_STREAM_BYTES = 32 << 20
+MAX_ERROR_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """Seconds of silence that are borne. Comments and empty chunks are silence too."""
+
+    connect: float = 10
+    first_token: float = 90
+    idle: float = 60
+
+
+class OpenAIProvider:
+    """Streams from `base_url`/chat/completions; the HTTP client belongs to the caller."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model_name: str,
+        http_client: httpx.AsyncClient,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.model_name = model_name
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._http = http_client
+        self._timeouts = timeouts or Timeouts()
+        # A compressed stream would be held back until a block is full.
+        self._headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    async def chat_stream(
+        self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
+    ) -> AsyncIterator[ProviderEvent]:
+        """See ports.Provider. The connection is closed as soon as the generator is."""
+        response = await self._send(self._body(transcript, tools))
+        try:
+            async with aclosing(self._events(response)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await response.aclose()
+
+    def _body(self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model_name,
+            "messages": list(transcript),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if tools:
+            body["tools"] = [tool.to_tool_definition() for tool in tools]
+        return body
+
+    async def _send(self, body: dict[str, Any]) -> httpx.Response:
+        request = self._http.build_request(
+            "POST",
+            self._url,
+            content=json.dumps(body).encode(),
+            headers=self._headers | {"Content-Type": "application/json"},
+            # Silence is watched by meaning, below; the socket alone cannot tell.
+            timeout=httpx.Timeout(
+                self._timeouts.first_token + self._timeouts.idle, connect=self._timeouts.connect
+            ),
+        )
+        try:
+            async with asyncio.timeout(self._timeouts.first_token):
+                response = await self._http.send(request, stream=True)
+                if response.status_code != 200:
+                    raise from_status(response, await _read_some(response))
+        except TimeoutError as error:
+            raise _silent(self._timeouts.first_token) from error
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
+        except httpx.InvalidURL as error:
+            raise ProviderError("The address of the model's API is not valid.") from error
+        return response
+
+    async def _events(self, response: httpx.Response) -> AsyncIterator[ProviderEvent]:
+        decoder, answer = FrameDecoder(), Answer()
+        start, size, has_frames = bytearray(), 0, False
+        loop = asyncio.get_running_loop()
+        patience = self._timeouts.first_token
+        deadline = loop.time() + patience
+        chunks = response.aiter_raw()
+        while (chunk := await _next(chunks, deadline, patience)) is not None:
+            size += len(chunk)
+            if size > MAX_STREAM_BYTES:
+                raise ProviderError("The model's answer is larger than can be accepted.")
+            if not has_frames and len(start) < MAX_ERROR_BYTES:
+                start += chunk
+            for frame in decoder.feed(chunk):
+                has_frames = True
+                for event in answer.read(_payload(frame.event, frame.data)):
+                    yield event
+                    # Time in which we were not reading is not the model's silence.
+                    patience = self._timeouts.idle
+                    deadline = loop.time() + patience
+            if answer.is_done:
+                break
+        for frame in decoder.flush():
+            has_frames = True
+            for event in answer.read(_payload(frame.event, frame.data)):
+                yield event
+        if not has_frames:
+            for event in _whole(answer, bytes(start)):
+                yield event
+        for event in answer.finish():
+            yield event
+
+
+def _payload(event: str, data: str) -> str:
+    """An `error` frame reads like an error in the stream, whatever it holds."""
+    if event != "error":
+        return data
+    try:
+        value = json.loads(data)
+    except ValueError:
+        value = data
+    if isinstance(value, dict) and "error" in value:
+        return data
+    return json.dumps({"error": value or "no reason given"})
+
+
+def _whole(answer: Answer, body: bytes) -> list[ProviderEvent]:
+    """A body that is no stream: one JSON completion, or an error."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise not_a_stream(body) from None
+    return answer.read_chunk(value)
+
+
+async def _next(chunks: AsyncIterator[bytes], deadline: float, patience: float) -> bytes | None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(chunks, None)
+    except TimeoutError as error:
+        raise _silent(patience) from error
+    except httpx.TransportError as error:
+        raise from_transport(error) from error
+
+
+async def _read_some(response: httpx.Response) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MAX_ERROR_BYTES:
+                break
+    finally:
+        await response.aclose()
+    return bytes(body)
+
+
+def _silent(seconds: float) -> ProviderError:
+    return ProviderError(f"The model was silent for {seconds:g} seconds.", code="LLM_TIMEOUT")
