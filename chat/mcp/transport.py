@@ -1,0 +1,108 @@
+"""Between the MCP SDK and the network: one failed request costs that request alone.
+
+Without this, a connection error of one POST leaves the SDK's own task group and ends every
+other call of the same client (mcp 2.3.0).
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx2
+from mcp.types import CONNECTION_CLOSED
+
+MAX_BODY_BYTES = 8 << 20
+NOTIFICATION_SECONDS = 5
+TOO_LARGE = "the result is larger than can be accepted"
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class IsolatingTransport(httpx2.AsyncBaseTransport):
+    """Turns the failure of a POST into a JSON-RPC error for its caller, once `is_armed`.
+
+    `data.sent` of that error says whether the server may have seen the request.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.is_armed = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.is_armed or request.method != "POST":
+            return await self._inner.handle_async_request(request)
+        if _is_notification(request.content):
+            # The SDK sends these one after the other: a slow one would hold up all calls.
+            limits = dict.fromkeys(("connect", "read", "write", "pool"), NOTIFICATION_SECONDS)
+            request.extensions = {**request.extensions, "timeout": limits}
+        try:
+            return await _bounded(await self._inner.handle_async_request(request))
+        except httpx2.TransportError as error:
+            is_sent = not isinstance(error, _NOT_SENT)
+            return _failure(str(error) or type(error).__name__, is_sent=is_sent)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _is_notification(content: bytes) -> bool:
+    return b'"method":"notifications/' in content and b'"id":' not in content[:200]
+
+
+async def _bounded(response: httpx2.Response) -> httpx2.Response:
+    """A JSON body has no limit in the SDK; an event of a stream has one."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return response
+    body = bytearray()
+    try:
+        async for chunk in response.stream:  # type: ignore[union-attr]
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                return _failure(TOO_LARGE, is_sent=True)
+    finally:
+        await response.aclose()
+    return httpx2.Response(
+        response.status_code,
+        headers=response.headers,
+        content=bytes(body),
+        extensions=response.extensions,
+    )
+
+
+def _failure(message: str, *, is_sent: bool) -> httpx2.Response:
+    error = {"code": CONNECTION_CLOSED, "message": message, "data": {"sent": is_sent}}
+    return httpx2.Response(502, json={"jsonrpc": "2.0", "id": None, "error": error})
+
+
+class _WatchedRead:
+    """A read stream that reports its end before anybody who waits for it learns of it."""
+
+    def __init__(self, inner: Any, on_end: Callable[[], None]) -> None:
+        self._inner = inner
+        self._on_end = on_end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def __aenter__(self) -> "_WatchedRead":
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> Any:
+        return await self._inner.__aexit__(*error)
+
+    def __aiter__(self) -> "_WatchedRead":
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._inner.__anext__()
+        except BaseException:
+            self._on_end()
+            raise
+
+
+@contextlib.asynccontextmanager
+async def watched(transport: Any, on_end: Callable[[], None]) -> AsyncIterator[tuple[Any, Any]]:
+    """The SDK transport, with `on_end` called the moment its read stream ends."""
+    async with transport as (read, write):
+        yield _WatchedRead(read, on_end), write

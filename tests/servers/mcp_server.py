@@ -1,0 +1,107 @@
+"""A real MCP server for tests, made with the SDK, on a socket of its own."""
+
+import asyncio
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+
+from tests.servers.site import free_port
+
+
+class ScriptedMCPServer:
+    """`calls` holds (name, arguments) of each call; `cancelled` the names of calls cut short."""
+
+    def __init__(self, name: str = "scripted") -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.cancelled: list[str] = []
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/mcp"
+        self._name = name
+        self._server: uvicorn.Server | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        app = self._application().streamable_http_app()
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started:
+            assert time.monotonic() < deadline, "the MCP server did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End at once, also what is open."""
+        if self._server and self._thread.is_alive():
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join(5)
+
+    def restart(self) -> None:
+        """On the same port, with nothing remembered."""
+        self.stop()
+        self.start()
+
+    def _application(self) -> MCPServer:
+        server = MCPServer(self._name)
+        calls, cancelled = self.calls, self.cancelled
+
+        @server.tool(title="Echo", description="Give the text back.")
+        def echo(text: str) -> str:
+            calls.append(("echo", {"text": text}))
+            return text
+
+        @server.tool(description="Fail with the text.")
+        def fail(text: str) -> str:
+            calls.append(("fail", {"text": text}))
+            raise ToolError(text)
+
+        @server.tool(description="Add two numbers.")
+        def add(a: int, b: int) -> dict[str, int]:
+            calls.append(("add", {"a": a, "b": b}))
+            return {"sum": a + b}
+
+        @server.tool(description="A text of that many characters.")
+        def big(size: int) -> str:
+            return "x" * size
+
+        @server.tool(description="Take that many seconds, reporting progress.")
+        async def slow(context: Context, seconds: float = 1, steps: int = 4) -> str:
+            calls.append(("slow", {"seconds": seconds, "steps": steps}))
+            try:
+                for step in range(steps):
+                    await asyncio.sleep(seconds / steps)
+                    await context.report_progress(step + 1, steps, f"step {step + 1}")
+            except asyncio.CancelledError:
+                cancelled.append("slow")
+                raise
+            return "slow but done"
+
+        return server
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
