@@ -1,0 +1,91 @@
+"""What templates need to print times, sizes, icons and markdown."""
+
+import json
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from chat import markdown
+from chat.views.rail import STATES
+
+register = template.Library()
+
+# Drawn on a grid of 24 with a line of 1.75; the only markup here, and all of it constant.
+ICONS = {
+    "plus": "M12 5v14M5 12h14",
+    "search": "M4.5 11a6.5 6.5 0 1 0 13 0 6.5 6.5 0 1 0-13 0m15.5 9-4.3-4.3",
+    "menu": "M4 7h16M4 12h16M4 17h10",
+    "close": "m6 6 12 12M18 6 6 18",
+    "chevron": "m9 6 6 6-6 6",
+    "copy": "M11 9h7a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2v-7a2 2 0 0 1 2-2"
+    "M5 15V6a2 2 0 0 1 2-2h8",
+    "again": "M20 11a8 8 0 1 0-2.3 6.2M20 5v6h-6",
+    "down": "M12 5v13M6 12l6 6 6-6",
+    "up": "M12 19V6M6 12l6-6 6 6",
+    "moon": "M20 14a8 8 0 0 1-10-10 8 8 0 1 0 10 10z",
+    "sun": "M8 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 3v2M12 19v2M3 12h2M19 12h2M5.6 5.6 7 7"
+    "M17 17l1.4 1.4M18.4 5.6 17 7M7 17l-1.4 1.4",
+    "system": "M4 5h16v11H4zM9 20h6M12 16v4",
+    "tools": "M14.5 6.5a4 4 0 0 0-5.3 5L4 16.7 7.3 20l5.2-5.2a4 4 0 0 0 5-5.3L15 12l-3-3z",
+    "activity": "M4 6h10M4 12h16M4 18h7M16.6 6a1.4 1.4 0 1 0 2.8 0 1.4 1.4 0 1 0-2.8 0"
+    "M13.6 18a1.4 1.4 0 1 0 2.8 0 1.4 1.4 0 1 0-2.8 0",
+    "leave": "M14 4H6v16h8M11 12h10M17 8l4 4-4 4",
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html(
+        '<svg class="icon icon-{}" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>',
+        name,
+        ICONS[name],
+    )
+
+
+@register.simple_tag
+def tool_states() -> str:
+    """State → shape and word, for the script that draws the same cards."""
+    return json.dumps(STATES)
+
+
+@register.simple_tag
+def prose(text: str, *, is_final: bool) -> SafeString:
+    """The text of an answer. While it is being written its code has no colours yet."""
+    return mark_safe(markdown.render(text, highlight=is_final))  # noqa: S308 - see chat.markdown
+
+
+@register.filter
+def duration(milliseconds: float | str | None) -> str:
+    """38 ms, 1.2 s, 2 min 5 s. The same as `duration` in static/js/format.js."""
+    if not isinstance(milliseconds, int | float):
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s"
+
+
+@register.filter
+def size(count: int) -> str:
+    """850 B, 2.1 KB, 3.4 MB. The same as `size` in static/js/format.js."""
+    if count < 1024:
+        return f"{count} B"
+    if count < 1024**2:
+        return f"{count / 1024:.1f} KB"
+    return f"{count / 1024**2:.1f} MB"
+
+
+@register.filter
+def initials(user: Any) -> str:
+    """Two letters for a person."""
+    words = (user.get_full_name() or user.get_username()).split()
+    return "".join(word[0] for word in words[:2])
+
+
+@register.filter
+def thousands(number: int) -> str:
+    return f"{number:,}"

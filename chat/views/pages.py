@@ -1,0 +1,201 @@
+"""The pages and their fragments. They work without JavaScript; with it, they are only quicker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from chat.errors import ChatError, RunActive, TooManyRuns
+from chat.forms import MessageForm
+from chat.models import AgentRun, Conversation
+from chat.runs import supervisor
+from chat.runs.pool import in_pool
+from chat.views.access import person
+from chat.views.shown import TURNS, sidebar_of, tool_count, turn_of, turns_of
+
+THEMES = {"light", "dark"}
+THEME_COOKIE_SECONDS = 365 * 24 * 3600
+
+Page = Callable[..., Awaitable[HttpResponse]]
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """The context processor: what every template may name."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "product_name": settings.SITE_NAME,
+        "theme": theme if theme in THEMES else "",
+        "is_demo_model": settings.LLM_PROVIDER == "demo",
+        "model_name": settings.LLM_MODEL,
+    }
+
+
+def page(method: str) -> Callable[[Page], Page]:
+    """For signed-in people only: others are sent to sign in. Nothing of it is cached."""
+
+    def decorate(view: Page) -> Page:
+        @wraps(view)
+        async def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            if request.method != method and (request.method, method) != ("HEAD", "GET"):
+                return HttpResponseNotAllowed([method])
+            # Templates read request.user; this one needs no database from the event loop.
+            request.user = await person(request)
+            if request.user is None:
+                return redirect_to_login(request.get_full_path() if method == "GET" else "/")
+            response = await view(request, **kwargs)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return checked
+
+    return decorate
+
+
+@page("GET")
+async def new_chat(request: HttpRequest) -> HttpResponse:
+    return await _show(request, draft=request.GET.get("message", ""))
+
+
+@page("GET")
+async def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return await _show(request, await _find(request, pk))
+
+
+@page("POST")
+async def create_conversation(request: HttpRequest) -> HttpResponse:
+    return await _ask(request, None)
+
+
+@page("POST")
+async def create_message(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return await _ask(request, await _find(request, pk))
+
+
+@page("GET")
+async def sidebar(request: HttpRequest) -> HttpResponse:
+    """The fragment that takes the place of the list when something in it has changed."""
+    periods = await in_pool(sidebar_of, request.user)
+    return await _render(request, "chat/_conversations.html", {"periods": periods})
+
+
+@page("GET")
+async def run(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The fragment of one question and its answer, as the server would show it."""
+    found = await _find_run(request, pk)
+    context = {"turn": await in_pool(turn_of, found), "is_last": True}
+    return await _render(request, "chat/_turn.html", context)
+
+
+@page("POST")
+async def cancel_run(request: HttpRequest, pk: UUID) -> HttpResponse:
+    found = await _find_run(request, pk)
+    await supervisor.cancel(found)
+    return _see_other(found.conversation.get_absolute_url())
+
+
+async def theme(request: HttpRequest) -> HttpResponse:
+    """Remember light or dark in a cookie; anything else means: as the system is."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    back = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()})
+    response = _see_other(back if is_ours else "/")
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie("theme", chosen, max_age=THEME_COOKIE_SECONDS, samesite="Lax")
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
+    form = MessageForm(request.POST)
+    if not form.is_valid():
+        problem = " ".join(form.errors["message"])
+        return await _refuse(request, conversation, problem, status=400)
+    text = form.cleaned_data["message"]
+    try:
+        if conversation is None:
+            stored = await in_pool(Conversation.begin, request.user, text)
+        else:
+            stored = await in_pool(conversation.ask, text)
+    except ChatError as error:
+        return await _refuse(request, conversation, str(error), status=_status(error))
+    await supervisor.start(stored)
+    return _see_other(stored.conversation.get_absolute_url())
+
+
+async def _refuse(
+    request: HttpRequest, conversation: Conversation | None, problem: str, *, status: int
+) -> HttpResponse:
+    """The page again, with the sentence and with what was written."""
+    draft = request.POST.get("message", "")
+    return await _show(request, conversation, draft=draft, problem=problem, status=status)
+
+
+def _status(error: ChatError) -> int:
+    match error:
+        case RunActive():
+            return 409
+        case TooManyRuns():
+            return 429
+        case _:
+            return 503
+
+
+async def _show(
+    request: HttpRequest, shown: Conversation | None = None, *, status: int = 200, **more: str
+) -> HttpResponse:
+    context = await in_pool(_page_context, request.user, shown, _wanted_turns(request))
+    return await _render(request, "chat/page.html", {**context, **more}, status=status)
+
+
+def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[str, Any]:
+    turns = turns_of(shown, wanted + 1) if shown else []
+    latest = turns[-1].run if turns else None
+    return {
+        "conversation": shown,
+        "turns": turns[-wanted:],
+        "earlier_turns": wanted + TURNS if len(turns) > wanted else 0,
+        "active_run": None if latest is None or latest.is_over else latest.run,
+        "periods": sidebar_of(owner),
+        "tool_count": tool_count(),
+    }
+
+
+def _wanted_turns(request: HttpRequest) -> int:
+    text = request.GET.get("turns", "")
+    return max(TURNS, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else TURNS
+
+
+async def _find(request: HttpRequest, pk: UUID) -> Conversation:
+    found = await in_pool(Conversation.objects.filter(pk=pk, owner=request.user).first)
+    if found is None:
+        raise Http404
+    return found
+
+
+async def _find_run(request: HttpRequest, pk: UUID) -> AgentRun:
+    runs = AgentRun.objects.select_related("conversation", "message", "answer")
+    found = await in_pool(runs.filter(pk=pk, conversation__owner=request.user).first)
+    if found is None:
+        raise Http404
+    return found
+
+
+async def _render(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    # Markdown and colours take time that the event loop does not have.
+    return await asyncio.to_thread(render, request, template, context, status=status)
+
+
+def _see_other(url: str) -> HttpResponse:
+    return HttpResponse(status=303, headers={"Location": url})

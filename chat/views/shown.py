@@ -1,0 +1,187 @@
+"""Reads what the page shows of conversations: turns, runs, and the list in the sidebar."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Max, OuterRef, Subquery
+from django.utils import timezone
+
+from chat.models import (
+    ACTIVE_STATUSES,
+    AgentRun,
+    Conversation,
+    MCPServer,
+    Message,
+    RunEvent,
+    RunStatus,
+    ToolRun,
+)
+from chat.steps import Step, Steps
+from chat.views.rail import Call, Entry, Line, Text, Thinking, entries_of
+
+TURNS = 50
+SIDEBAR_CONVERSATIONS = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownRun:
+    """One answer, in progress or ended, with all that its templates need."""
+
+    run: AgentRun
+    last_event_id: int
+    entries: list[Entry]
+
+    @property
+    def is_over(self) -> bool:
+        return self.run.is_over
+
+    @property
+    def has_failed(self) -> bool:
+        return self.run.status in {RunStatus.FAILED, RunStatus.INTERRUPTED}
+
+    @property
+    def is_silent(self) -> bool:
+        """In progress, and nothing on the rail says so."""
+        return not self.is_over and not any(_is_moving(entry) for entry in self.entries)
+
+    @property
+    def duration_ms(self) -> int | None:
+        if not (self.run.started_at and self.run.finished_at):
+            return None
+        return int((self.run.finished_at - self.run.started_at) / timedelta(milliseconds=1))
+
+    @property
+    def tokens(self) -> int:
+        usage = self.run.usage
+        return usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """A question and its answer."""
+
+    message: Message
+    run: ShownRun | None
+
+
+def turns_of(conversation: Conversation, count: int = TURNS) -> list[Turn]:
+    """The last `count` questions with their answers, oldest first."""
+    asked = conversation.messages.filter(role=Message.Role.USER).order_by("-pk")[:count]
+    messages = list(asked)[::-1]
+    runs = AgentRun.objects.filter(message__in=messages).select_related("answer")
+    latest = {run.message_id: run for run in runs.order_by("created_at")}
+    shown = {run.run.message_id: run for run in _shown(list(latest.values()))}
+    return [Turn(message=message, run=shown.get(message.pk)) for message in messages]
+
+
+def turn_of(run: AgentRun) -> Turn:
+    return Turn(message=run.message, run=_shown([run])[0])
+
+
+def _shown(runs: list[AgentRun]) -> list[ShownRun]:
+    started: dict[UUID, dict[str, datetime]] = {}
+    times = ToolRun.objects.filter(run__in=runs, started_at__isnull=False)
+    for run_id, call_id, at in times.values_list("run_id", "call_id", "started_at"):
+        started.setdefault(run_id, {})[call_id] = at
+    notices = _notices(runs)
+    thought = _thought_until(runs)
+    return [
+        _show(run, notices.get(run.pk, []), started.get(run.pk, {}), thought.get(run.pk))
+        for run in runs
+    ]
+
+
+def _show(
+    run: AgentRun, notices: list[str], started: dict[str, datetime], thought_until: datetime | None
+) -> ShownRun:
+    steps, last_event_id = _steps(run)
+    seconds = None
+    if thought_until and run.started_at:
+        seconds = max(1, round((thought_until - run.started_at).total_seconds()))
+    entries: list[Entry] = [Line(node="waiting", text=notice) for notice in notices]
+    entries += entries_of(steps, is_over=run.is_over, started=started, seconds=seconds)
+    if run.status == RunStatus.CANCELLED:
+        entries.append(Line(node="stopped", text="Stopped"))
+    if run.finish_reason == "length":
+        entries.append(Line(node="waiting", text="Cut off at the length limit of the model."))
+    return ShownRun(run=run, last_event_id=last_event_id, entries=entries)
+
+
+def _steps(run: AgentRun) -> tuple[list[Step], int]:
+    """What the run did, and the number of the last event that is in it."""
+    answer = getattr(run, "answer", None)
+    if answer is not None:
+        return answer.read_steps(), run.last_seq
+    events = [row.to_event() for row in run.events.order_by("seq")]
+    if events and events[-1].is_terminal and not run.is_over:
+        # It ended between the two reads.
+        run.refresh_from_db()
+    return Steps.of(events).steps, (events[-1].number or 0) if events else 0
+
+
+def _notices(runs: list[AgentRun]) -> dict[UUID, list[str]]:
+    found: dict[UUID, list[str]] = {}
+    rows = RunEvent.objects.filter(run__in=runs, kind="notice").order_by("seq")
+    for row in rows:
+        found.setdefault(row.run_id, []).append(row.to_event().data["message"])
+    return found
+
+
+def _thought_until(runs: Iterable[AgentRun]) -> dict[UUID, datetime]:
+    """When the thinking of these runs ended, where all of it was in the first step."""
+    answers = [run.answer for run in runs if getattr(run, "answer", None)]
+    thoughtful = [
+        answer.run_id
+        for answer in answers
+        if [bool(step.reasoning) for step in answer.read_steps()].count(True) == 1
+        and answer.read_steps()[0].reasoning
+    ]
+    rows = RunEvent.objects.filter(run__in=thoughtful, kind="reasoning")
+    return dict(
+        rows.order_by()
+        .values("run_id")
+        .annotate(until=Max("created_at"))
+        .values_list("run_id", "until")
+    )
+
+
+def _is_moving(entry: Entry) -> bool:
+    match entry:
+        case Thinking():
+            return entry.is_running
+        case Text():
+            return entry.is_writing
+        case Call():
+            return entry.state in {"running", "requested", "awaiting_approval"}
+        case _:
+            return False
+
+
+def sidebar_of(owner: Any) -> list[tuple[str, list[Conversation]]]:
+    """The person's conversations, newest first, under "Today", "Yesterday" and so on."""
+    active = AgentRun.objects.filter(conversation=OuterRef("pk"), status__in=ACTIVE_STATUSES)
+    conversations = (
+        Conversation.objects.filter(owner=owner)
+        .annotate(active_status=Subquery(active.values("status")[:1]))
+        .only("id", "title", "updated_at")
+        .order_by(F("updated_at").desc(), "pk")[:SIDEBAR_CONVERSATIONS]
+    )
+    return [(name, list(found)) for name, found in groupby(conversations, key=_period)]
+
+
+def _period(conversation: Conversation) -> str:
+    age = timezone.localdate() - timezone.localdate(conversation.updated_at)
+    for days, name in ((0, "Today"), (1, "Yesterday"), (7, "Last week")):
+        if age.days <= days:
+            return name
+    return "Older"
+
+
+def tool_count() -> int:
+    """How many tools are on offer, as last seen."""
+    servers = MCPServer.objects.filter(is_enabled=True)
+    return sum(len(names) for names in servers.values_list("tool_names", flat=True))

@@ -1,0 +1,92 @@
+// Every tool run of the conversation as a small timeline, drawn from the cards in the log.
+
+import { clone } from "./dom.js";
+import { duration } from "./format.js";
+
+const wide = matchMedia("(min-width: 1500px)");
+
+class ActivityPane extends HTMLElement {
+  #isWanted = false;
+  #frame = 0;
+  #listening = null;
+
+  connectedCallback() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    for (const name of ["run-event", "run-changed"]) {
+      document.addEventListener(name, () => this.#soon(), { signal });
+    }
+    wide.addEventListener("change", () => this.#soon(), { signal });
+    this.#button.addEventListener("click", () => this.#toggle(), { signal });
+    this.#draw();
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+  }
+
+  get #button() {
+    return document.querySelector("[data-toggle-activity]");
+  }
+
+  #toggle() {
+    this.#isWanted = !this.#isWanted;
+    this.#draw();
+  }
+
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.#frame = 0;
+    const cards = [...document.querySelectorAll("[role=log] [data-tool-run]")];
+    this.hidden = !cards.length || !(wide.matches || this.#isWanted);
+    this.#button.hidden = !cards.length || wide.matches;
+    this.#button.setAttribute("aria-expanded", String(!this.hidden));
+    if (this.hidden) return;
+    const runs = cards.map(read);
+    this.#sum("[data-calls]", runs.length);
+    this.#sum("[data-failed]", runs.filter((run) => run.node === "failed").length);
+    this.#sum("[data-time]", duration(runs.reduce((sum, run) => sum + run.took, 0)));
+    this.querySelector("ol").replaceChildren(...runs.map((run, index) => item(run, index, runs)));
+  }
+
+  #sum(selector, value) {
+    this.querySelector(selector).textContent = value;
+  }
+}
+
+function read(card) {
+  const took = Number(card.dataset.duration || 0);
+  return {
+    card,
+    took,
+    node: card.closest(".step").dataset.node,
+    name: card.dataset.tool,
+    peek: card.querySelector(".peek").textContent,
+    time: card.querySelector(".took").textContent,
+  };
+}
+
+/** The bars follow each other: where each begins is the sum of those before it. */
+function item(run, index, runs) {
+  const total = Math.max(1, runs.reduce((sum, each) => sum + each.took, 0));
+  const before = runs.slice(0, index).reduce((sum, each) => sum + each.took, 0);
+  const entry = clone("activity-item");
+  entry.dataset.node = run.node;
+  entry.querySelector(".name").textContent = run.name;
+  entry.querySelector(".took").textContent = run.time;
+  entry.querySelector("small").textContent = run.peek;
+  const bar = entry.querySelector("rect");
+  bar.setAttribute("x", Math.min(99, (100 * before) / total).toFixed(2));
+  bar.setAttribute("width", Math.max(1, (100 * run.took) / total).toFixed(2));
+  entry.querySelector("a").addEventListener("click", (event) => {
+    event.preventDefault();
+    run.card.closest(".group")?.setAttribute("open", "");
+    run.card.querySelector("summary").focus();
+  });
+  return entry;
+}
+
+customElements.define("activity-pane", ActivityPane);

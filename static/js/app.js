@@ -1,0 +1,21 @@
+// The page's behaviour: each import defines one custom element or one habit of the keyboard.
+// Those that listen come before run-stream, which speaks as soon as it is defined.
+
+import "./activity.js";
+import "./composer.js";
+import "./connection-bar.js";
+import "./conversation.js";
+import "./copy-button.js";
+import "./follow-scroll.js";
+import "./live-status.js";
+import "./local-time.js";
+import "./shortcuts.js";
+import "./sidebar.js";
+import "./suggestions.js";
+import "./theme.js";
+import "./thinking.js";
+import "./tool-card.js";
+import "./run-stream.js";
+import { openSocket } from "./socket.js";
+
+openSocket();

@@ -1,0 +1,76 @@
+// The open conversation: shows what is sent at once, and runs that other tabs have started.
+
+import { fragment } from "./api.js";
+import { announce, clone } from "./dom.js";
+
+class ChatConversation extends HTMLElement {
+  #sent = null; // The turn that the server has not accepted yet.
+  #missed = []; // Runs announced meanwhile; one of them may be ours.
+  #listening = null;
+
+  connectedCallback() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    this.addEventListener("message-sent", (event) => this.#send(event.detail), { signal });
+    this.addEventListener("message-accepted", (event) => this.#accept(event.detail), { signal });
+    this.addEventListener("message-refused", () => this.#refuse(), { signal });
+    document.addEventListener("conversation-moved", (event) => this.#move(event.detail), { signal });
+    window.addEventListener("popstate", () => location.reload(), { signal });
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+  }
+
+  #send({ text }) {
+    const said = clone("said");
+    said.querySelector("[data-content]").textContent = text;
+    const answer = clone("answer");
+    this.#sent = [said, answer];
+    this.querySelector(".empty")?.setAttribute("hidden", "");
+    this.querySelector(".log").append(said, answer);
+    announce(this, "log-grown");
+  }
+
+  #accept({ conversation_id, run_id }) {
+    if (!this.dataset.conversation) {
+      this.dataset.conversation = conversation_id;
+      history.pushState({}, "", `/c/${conversation_id}/`);
+    }
+    const [, answer] = this.#sent;
+    this.#sent = null;
+    answer.dataset.message = run_id;
+    if (this.#find(run_id)) answer.remove();
+    else answer.querySelector("run-stream").follow(run_id);
+    for (const detail of this.#missed.splice(0)) this.#move(detail);
+  }
+
+  #refuse() {
+    for (const element of this.#sent ?? []) element.remove();
+    this.#sent = null;
+    if (!this.dataset.conversation) this.querySelector(".empty")?.removeAttribute("hidden");
+  }
+
+  async #move(detail) {
+    if (this.#sent) {
+      this.#missed.push(detail);
+      return;
+    }
+    if (detail.id !== this.dataset.conversation) return;
+    if (detail.title) this.#entitle(detail.title);
+    if (!detail.run_id || this.#find(detail.run_id)) return;
+    const turn = await fragment(`/runs/${detail.run_id}/`).catch(() => null);
+    if (turn && !this.#find(detail.run_id)) this.querySelector(".log").append(turn);
+  }
+
+  #find(run) {
+    return this.querySelector(`[data-run="${CSS.escape(run)}"]`);
+  }
+
+  #entitle(title) {
+    document.querySelector(".top h1").textContent = title;
+    announce(this, "title-changed");
+  }
+}
+
+customElements.define("chat-conversation", ChatConversation);

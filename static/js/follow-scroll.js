@@ -1,0 +1,70 @@
+// Keeps the end in view while the reader is there, and lets go the moment they scroll up.
+
+const NEAR_PX = 24;
+const SCROLLING_KEYS = ["ArrowUp", "PageUp", "Home"];
+
+class FollowScroll extends HTMLElement {
+  #isPinned = true;
+  #last = 0;
+  #watching = null;
+  #listening = null;
+
+  connectedCallback() {
+    this.#listening = new AbortController();
+    const options = { signal: this.#listening.signal, passive: true };
+    this.addEventListener("scroll", () => this.#scrolled(), options);
+    this.addEventListener("wheel", (event) => event.deltaY < 0 && this.#let(), options);
+    this.addEventListener("keydown", (event) => this.#press(event), options);
+    this.#button.addEventListener("click", () => this.#goToEnd(), options);
+    document.addEventListener("log-grown", () => this.#goToEnd(), options);
+    this.#watching = new ResizeObserver(() => this.#follow());
+    this.#watching.observe(this.querySelector(".log"));
+    this.#watching.observe(this);
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+    this.#watching.disconnect();
+  }
+
+  get #button() {
+    return this.closest("chat-conversation").querySelector("[data-latest]");
+  }
+
+  get #isAtEnd() {
+    return this.scrollHeight - this.scrollTop - this.clientHeight <= NEAR_PX;
+  }
+
+  #follow() {
+    if (!this.#isPinned) return;
+    this.scrollTop = this.scrollHeight;
+    this.#last = this.scrollTop;
+  }
+
+  #scrolled() {
+    if (this.scrollTop < this.#last - 1 && !this.#isAtEnd) this.#pin(false);
+    else if (this.#isAtEnd) this.#pin(true);
+    this.#last = this.scrollTop;
+  }
+
+  #press(event) {
+    if (SCROLLING_KEYS.includes(event.key)) this.#let();
+  }
+
+  /** Only where there is anything to scroll: else nothing could pin it again. */
+  #let() {
+    if (this.scrollTop > 0) this.#pin(false);
+  }
+
+  #goToEnd() {
+    this.#pin(true);
+    this.#follow();
+  }
+
+  #pin(isPinned) {
+    this.#isPinned = isPinned;
+    this.#button.hidden = isPinned;
+  }
+}
+
+customElements.define("follow-scroll", FollowScroll);

@@ -1,0 +1,15 @@
+// A time of day where the reader is; the server prints its own.
+
+class LocalTime extends HTMLElement {
+  static observedAttributes = ["datetime"];
+
+  attributeChangedCallback() {
+    const time = new Date(this.getAttribute("datetime"));
+    if (Number.isNaN(time.getTime())) return;
+    const digits = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if ("seconds" in this.dataset) digits.second = "2-digit";
+    this.textContent = time.toLocaleTimeString([], digits);
+  }
+}
+
+customElements.define("local-time", LocalTime);

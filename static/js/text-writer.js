@@ -1,0 +1,26 @@
+// One text on the rail while it is written; its markdown is kept for copying.
+
+import { StreamingMarkdown } from "./streaming-markdown.js";
+
+export class TextWriter {
+  #entry;
+  #element;
+  #stream;
+
+  constructor(entry) {
+    this.#entry = entry;
+    this.#element = entry.querySelector("[data-content]");
+    this.#element.classList.add("writing");
+    this.#stream = new StreamingMarkdown(this.#element, entry.dataset.markdown);
+  }
+
+  append(text) {
+    this.#stream.append(text);
+  }
+
+  finish() {
+    this.#stream.flush();
+    this.#element.classList.remove("writing");
+    this.#entry.dataset.markdown = this.#stream.text;
+  }
+}

@@ -1,0 +1,35 @@
+// Light, dark or as the system: a cookie, so that the server prints it before anything is drawn.
+
+const YEAR_SECONDS = 365 * 24 * 3600;
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+class ThemeSwitch extends HTMLElement {
+  connectedCallback() {
+    this.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#choose(next(document.documentElement.dataset.theme));
+    });
+  }
+
+  #choose(theme) {
+    const root = document.documentElement;
+    const age = theme ? YEAR_SECONDS : 0;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `theme=${theme}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    const button = this.querySelector("button");
+    const icon = document.getElementById(`theme-${theme || "system"}`).content;
+    button.replaceChildren(icon.cloneNode(true));
+    button.title = `Theme: ${theme || "as the system"}`;
+  }
+}
+
+/** From the system's first to its opposite, so that the first press can be seen. */
+function next(theme) {
+  const [same, opposite] = prefersDark.matches ? ["dark", "light"] : ["light", "dark"];
+  if (!theme) return opposite;
+  return theme === opposite ? same : "";
+}
+
+customElements.define("theme-switch", ThemeSwitch);
