@@ -57,7 +57,7 @@ def switch(name: str, *, default: bool) -> bool:
 
 
 # -- the site ---------------------------------------------------------------------------
-SITE_NAME = env.str("SITE_NAME", default="Ferryline")
+SITE_NAME = env.str("SITE_NAME", default="") or "Ferryline"
 DEBUG = switch("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="debug-only" if DEBUG else "")
 if not SECRET_KEY:

@@ -31,6 +31,7 @@ MAX_PAGES = 50
 LIST_SECONDS = 5
 RETRY_SECONDS = (0.25, 30)
 CLOSE_SECONDS = 4
+KNOWN_DOWN_SECONDS = 0.5
 CLIENT = mcp.types.Implementation(name="ferryline", version="1")
 
 
@@ -50,6 +51,7 @@ class Owner:
         self._generation = 0
         self._is_closed = False
         self._is_broken = False
+        self._has_failed = False
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
         self._slots = asyncio.Semaphore(config.calls_at_once)
@@ -60,7 +62,9 @@ class Owner:
 
     async def catalog(self) -> list[mcp.types.Tool]:
         """The tools; a warm connection costs no round trip. Raises ServerUnavailable."""
-        await self._ready(self.config.wait_seconds)
+        # A server known to be down is asked to hurry, but no run waits for it again.
+        seconds = KNOWN_DOWN_SECONDS if self._has_failed else self.config.wait_seconds
+        await self._ready(seconds)
         return self.definitions
 
     async def call(
@@ -198,6 +202,7 @@ class Owner:
                 await self._session()
             except Exception as error:  # Whatever a server does: it is down, and that is all.
                 self.reason = reason_of(error)
+                self._has_failed = True
             self._client = None
             if self._is_closed:
                 break
@@ -226,6 +231,7 @@ class Owner:
             self._client, self._generation = client, self._generation + 1
             self._protocol_version = str(client.protocol_version)
             self._wake.clear()
+            self._has_failed = False
             await self._move("ready", "")
             await self._keep(client)
 

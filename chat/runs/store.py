@@ -22,7 +22,7 @@ UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS lease,
              json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
-RETURNING id, cancel_requested_at IS NOT NULL
+RETURNING id, cancel_requested_at
 """
 _INSERT_SQLITE = """
 INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
@@ -33,7 +33,7 @@ _MOVE_POSTGRESQL = f"""
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS batch (run, lease, seq)
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
-RETURNING id, cancel_requested_at IS NOT NULL
+RETURNING id, cancel_requested_at
 """
 _INSERT_POSTGRESQL = """
 INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
@@ -77,10 +77,11 @@ def _move(slices: list[Slice]) -> dict[UUID, bool]:
         if connection.vendor == "sqlite":
             runs = [[part.run_id.hex, part.lease, part.last_seq] for part in slices]
             cursor.execute(_MOVE_SQLITE, [_sqlite_time(timezone.now()), json.dumps(runs)])
-            return {UUID(run_id): bool(is_cancelled) for run_id, is_cancelled in cursor.fetchall()}
+            # Judged here: SQLite 3.40 answers `IS NOT NULL` with 1 for NULL in this RETURNING.
+            return {UUID(run_id): asked is not None for run_id, asked in cursor.fetchall()}
         columns = ([p.run_id for p in slices], [p.lease for p in slices], [p.last_seq for p in slices])
         cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *columns])
-        return dict(cursor.fetchall())
+        return {run_id: asked is not None for run_id, asked in cursor.fetchall()}
 
 
 def _insert(slices: list[Slice]) -> None:

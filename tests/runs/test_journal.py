@@ -177,10 +177,11 @@ async def test_the_database_allows_one_ending(journal: Journal) -> None:
 
 
 async def test_a_request_to_cancel_reaches_the_owner_with_its_next_write() -> None:
-    (run,) = await in_pool(running, 1)
+    run, other = await in_pool(running, 2)
     asked: list[UUID] = []
     journal = Journal(on_cancel_requested=asked.append)
     journal.open(run.pk, 1, 0)
+    journal.open(other.pk, 1, 0)
     await in_pool(AgentRun.objects.filter(pk=run.pk).update, cancel_requested_at=timezone.now())
 
     journal.beat()

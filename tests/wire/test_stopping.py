@@ -120,16 +120,3 @@ def test_a_server_that_is_asked_to_stop_ends_its_runs(
     assert time.monotonic() - began < 10
     assert AgentRun.objects.get(pk=started["run_id"]).status == "interrupted"
     assert read(alice.api, started["run_id"])[-1].data["code"] == "INTERRUPTED"
-
-
-def test_no_mcp_server_is_a_notice_and_an_answer_without_its_tools(
-    alice: Person, new_site: Callable[..., Site]
-) -> None:
-    lonely = new_site(MCP_SERVER_URL="http://127.0.0.1:9/mcp")
-    with httpx.Client(base_url=lonely.url, headers=alice.headers, timeout=30) as api:
-        started = begin(api, "[[text Still here.]]")
-        seen = read(api, started["run_id"])
-
-    assert seen[0].event == "notice"
-    assert seen[0].data["code"] == "MCP_TOOLS_ERROR"
-    assert text_of(seen).strip() == "Still here."

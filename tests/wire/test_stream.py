@@ -4,7 +4,9 @@ import re
 
 import httpx
 
+from chat.models import MCPServer
 from tests.people import Person
+from tests.servers.site import free_port
 from tests.sse import ask, begin, frames, read, text_of
 
 TOOL = 'Please [[call echo {"text": "hello"}]][[then]][[text It said hello.]]'
@@ -64,6 +66,20 @@ def test_tool_failures_are_results_and_the_answer_goes_on(alice: Person) -> None
     assert any("no luck" in result["result"] for result in results)
     assert any("invented" in result["result"] for result in results)
     assert seen[-1].data["content"] == "I see."
+
+
+def test_a_dead_server_is_a_notice_and_its_neighbours_go_on(alice: Person) -> None:
+    url = f"http://127.0.0.1:{free_port()}/mcp"
+    dead = MCPServer.objects.create(name="Dead tools", slug="dead", url=url)
+    try:
+        seen = ask(alice.api, TOOL)
+    finally:
+        dead.delete()
+
+    assert seen[0].event == "notice"
+    assert seen[0].data["code"] == "MCP_TOOLS_ERROR"
+    assert "Dead tools" in seen[0].data["message"]
+    assert seen[-1].data["content"] == "It said hello."
 
 
 def test_too_many_tool_rounds_end_in_an_error(alice: Person) -> None:

@@ -1,0 +1,35 @@
+# Two commands: `make run` starts everything, `make test` proves it.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.PHONY: run test lint format bench help
+
+run: ## Start everything on PORT (8000)
+	@$(PYTHON) chatsite/bootstrap.py
+	@$(VENV)/python manage.py setup
+	@exec $(VENV)/python manage.py serve
+
+test: develop lint ## Install what tests need and run all of them
+	@$(VENV)/python -m pytest
+
+lint: develop ## Style, types, templates
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@SECRET_KEY=lint $(VENV)/mypy
+	@git ls-files -z -- 'templates/*.html' | xargs -0 $(VENV)/djade --target-version 5.2 --check
+
+format: develop ## Let ruff and djade write it right
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+	@git ls-files -z -- 'templates/*.html' | xargs -0 $(VENV)/djade --target-version 5.2 || true
+
+bench: develop ## Relay latency under load, as a table
+	@$(VENV)/python -m tests.bench
+
+.PHONY: develop
+develop:
+	@$(PYTHON) chatsite/bootstrap.py requirements-dev.txt
+	@$(VENV)/python -m tests.chromium
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'

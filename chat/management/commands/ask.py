@@ -1,0 +1,73 @@
+"""manage.py ask "…": the agent on the console, tokens and tool lines as they come."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from chat.events import ChatEvent, Kind
+from chat.mcp.config import ServerConfig
+from chat.mcp.demo_process import start_demo_server
+from chat.runs.assembly import AgentConfig, create_agent
+
+
+class Command(BaseCommand):
+    help = "Ask the configured model one question, with the configured tools. Nothing is stored."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("question")
+        parser.add_argument("--model", default="", help="another model than LLM_MODEL")
+        parser.add_argument("--sse", action="store_true", help="print the raw frames")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["question"].strip():
+            raise CommandError("Please ask something.")
+        config = AgentConfig.from_settings(model_name=options["model"])
+        if settings.DEMO_MCP_SERVER and not settings.DEMO_MCP_URL:
+            demo = start_demo_server()
+            if demo is not None:
+                server = ServerConfig(slug="demo", name="Demo tools", url=demo.url)
+                config = replace(config, servers=[server, *config.servers])
+        try:
+            is_good = asyncio.run(self._answer(config, options["question"], options["sse"]))
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.") from None
+        if not is_good:
+            raise CommandError("The question was not answered.")
+
+    async def _answer(self, config: AgentConfig, question: str, as_frames: bool) -> bool:
+        async with (
+            await create_agent(config) as agent,
+            aclosing(agent.stream_with_tools(question)) as events,  # type: ignore[type-var]
+        ):
+            async for event in events:
+                text = event.to_sse() if as_frames else line_of(event)
+                self.stdout.write(text, ending="")
+                self.stdout.flush()
+                if event.is_terminal:
+                    return bool(event.kind == Kind.DONE)
+        return False
+
+
+def line_of(event: ChatEvent) -> str:
+    """The event as a person reads it."""
+    data = event.data
+    match event.kind:
+        case Kind.CONTENT:
+            return str(data["content"])
+        case Kind.TOOL_CALLS:
+            calls = [f"{tool['name']} {json.dumps(tool['arguments'])}" for tool in data["tools"]]
+            return "".join(f"→ {call}\n" for call in calls)
+        case Kind.TOOL_RESULT:
+            mark = "✗" if data["is_error"] else "←"
+            return f"{mark} {data['tool']} ({data['duration_ms']} ms): {data['result'][:200]}\n"
+        case Kind.NOTICE | Kind.ERROR:
+            return f"! {data['message']}\n"
+        case Kind.DONE:
+            return "\n"
+        case _:
+            return ""
