@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -36,6 +38,10 @@ class Command(BaseCommand):
             is_good = asyncio.run(self._answer(config, options["question"], options["sse"]))
         except KeyboardInterrupt:
             raise CommandError("Stopped.") from None
+        except BrokenPipeError:
+            # Whoever was reading has left; the interpreter must not try once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         if not is_good:
             raise CommandError("The question was not answered.")
 

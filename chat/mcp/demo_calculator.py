@@ -1,0 +1,118 @@
+"""A calculator that can only calculate: a whitelist over Python's own parser, no eval.
+
+Decimal numbers, so that 18% of 249.90 is 44.982 and nothing else.
+"""
+
+import ast
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+from typing import cast
+
+MAX_CHARACTERS = 200
+MAX_DEPTH = 40
+MAX_EXPONENT = 1_000
+MAX_DIGITS = 50
+_NUMBER = r"\d[\d.]*"
+
+
+class Refused(Exception):
+    """The expression will not be calculated; the text says why."""
+
+
+def calculate(expression: str) -> str:
+    """The result as text, without needless zeros. Raises Refused with a sentence."""
+    text = expression.strip().rstrip("=?").strip()
+    if not text:
+        raise Refused("There is nothing to calculate.")
+    if len(text) > MAX_CHARACTERS:
+        raise Refused(f"The expression is too long; {MAX_CHARACTERS} characters are the most.")
+    try:
+        tree = ast.parse(_readable(text), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise Refused(f"This is not an expression that can be calculated: {text}") from error
+    with localcontext(prec=MAX_DIGITS):
+        try:
+            return _shown(_value(tree.body, MAX_DEPTH))
+        except DivisionByZero as error:
+            raise Refused("Nothing can be divided by zero.") from error
+        except (InvalidOperation, Overflow, ValueError, OverflowError) as error:
+            raise Refused("This has no result that can be written down.") from error
+
+
+def _readable(text: str) -> str:
+    """Percentages and the signs people type, in Python's spelling."""
+    text = text.replace("×", "*").replace("÷", "/").replace("−", "-").replace("^", "**")
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    text = re.sub(rf"({_NUMBER})\s*(?:%|percent)\s*of\b", r"(\1/100)*", text)
+    return re.sub(rf"({_NUMBER})\s*%(?!\s*[\w(.])", r"(\1/100)", text)
+
+
+def _value(node: ast.expr, depth: int) -> Decimal:
+    if depth == 0:
+        raise Refused("The expression is nested too deeply.")
+    match node:
+        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
+            return Decimal(str(node.value))
+        case ast.UnaryOp(op=ast.USub()):
+            return -_value(node.operand, depth - 1)
+        case ast.UnaryOp(op=ast.UAdd()):
+            return _value(node.operand, depth - 1)
+        case ast.BinOp() if type(node.op) in OPERATIONS:
+            left, right = _value(node.left, depth - 1), _value(node.right, depth - 1)
+            return OPERATIONS[type(node.op)](left, right)
+        case ast.Name() if node.id in CONSTANTS:
+            return CONSTANTS[node.id]
+        case ast.Call(func=ast.Name(), keywords=[]) if node.func.id in FUNCTIONS:
+            return _called(node.func.id, [_value(part, depth - 1) for part in node.args])
+        case _:
+            raise Refused(f"Only numbers, + - * / // % ** ( ) and {', '.join(FUNCTIONS)} are known.")
+
+
+def _called(name: str, values: list[Decimal]) -> Decimal:
+    least, most, function = FUNCTIONS[name]
+    if not least <= len(values) <= most:
+        raise Refused(f"{name} does not take {len(values)} numbers.")
+    return function(*values)
+
+
+def _power(base: Decimal, exponent: Decimal) -> Decimal:
+    if abs(exponent) > MAX_EXPONENT or abs(base) > Decimal(10) ** MAX_DIGITS:
+        raise Refused(f"The power is too large; exponents up to {MAX_EXPONENT:,} are possible.")
+    return cast("Decimal", base**exponent)
+
+
+def _round(value: Decimal, digits: Decimal = Decimal(0)) -> Decimal:
+    if abs(digits) > MAX_DIGITS:
+        raise Refused(f"round takes up to {MAX_DIGITS} digits.")
+    return round(value, int(digits))
+
+
+def _shown(value: Decimal) -> str:
+    value = value.normalize()
+    if value == value.to_integral() and value.adjusted() < MAX_DIGITS:
+        return f"{int(value):,}".replace(",", "")
+    return f"{value:f}" if -12 < value.adjusted() < 20 else str(value)
+
+
+OPERATIONS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.FloorDiv: lambda a, b: (a / b).to_integral_value("ROUND_FLOOR"),
+    ast.Mod: lambda a, b: a - b * (a / b).to_integral_value("ROUND_FLOOR"),
+    ast.Pow: _power,
+}
+CONSTANTS = {"pi": Decimal(str(math.pi)), "e": Decimal(str(math.e))}
+# How few and how many numbers each takes.
+FUNCTIONS: dict[str, tuple[int, int, Callable[..., Decimal]]] = {
+    "sqrt": (1, 1, lambda value: value.sqrt()),
+    "abs": (1, 1, abs),
+    "round": (1, 2, _round),
+    "min": (1, 20, min),
+    "max": (1, 20, max),
+    "ln": (1, 1, lambda value: value.ln()),
+    "log10": (1, 1, lambda value: value.log10()),
+}

@@ -1,0 +1,122 @@
+"""The demo MCP server: a real one, with tools that need no account. Streamable HTTP on loopback.
+
+`python -m chat.mcp.demo_server --port 0` prints `READY <url>` when it listens.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Annotated
+
+import uvicorn
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from chat.mcp import demo_calculator, demo_docs, demo_time, demo_units
+
+READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
+MAX_SECONDS = 120
+Zone = Annotated[str, Field(description="A city or an IANA name: Tokyo, Europe/Berlin", max_length=80)]
+Unit = Annotated[str, Field(description="A unit's name or symbol: km, miles, °F", max_length=40)]
+
+server = MCPServer("Ferryline demo tools", version="1", log_level="ERROR")
+
+
+@server.tool(title="Current time", annotations=READ_ONLY)
+def current_time(timezone: Zone) -> str:
+    """The current date and time in a city or time zone."""
+    try:
+        return demo_time.current_time(timezone)
+    except demo_time.Refused as error:
+        raise ToolError(str(error)) from error
+
+
+@server.tool(title="Convert a time", annotations=READ_ONLY)
+def convert_time(
+    time: Annotated[str, Field(description="A time of day: 15:30 or 3pm", max_length=20)],
+    from_timezone: Zone,
+    to_timezone: Zone,
+) -> str:
+    """What a time of day in one place is in another."""
+    try:
+        return demo_time.convert_time(time, from_timezone, to_timezone)
+    except demo_time.Refused as error:
+        raise ToolError(str(error)) from error
+
+
+@server.tool(title="Calculator", annotations=READ_ONLY)
+def calculate(
+    expression: Annotated[str, Field(description="For example 18% of 249.90, or sqrt(2) * 3")],
+) -> str:
+    """Calculate an expression with + - * / // % ** and brackets, exactly."""
+    try:
+        return f"{expression.strip()} = {demo_calculator.calculate(expression)}"
+    except demo_calculator.Refused as error:
+        raise ToolError(str(error)) from error
+
+
+@server.tool(title="Convert units", annotations=READ_ONLY)
+def convert_units(value: float, from_unit: Unit, to_unit: Unit) -> str:
+    """Convert lengths, masses, volumes, speeds, areas, temperatures, times and data sizes."""
+    try:
+        return demo_units.convert(value, from_unit, to_unit)
+    except demo_units.Refused as error:
+        raise ToolError(str(error)) from error
+
+
+@server.tool(title="Search the docs", annotations=READ_ONLY)
+def search_docs(
+    query: Annotated[str, Field(description="Words to look for", max_length=200)],
+    limit: Annotated[int, Field(ge=1, le=20)] = 5,
+) -> str:
+    """Search in the documentation of this chat server."""
+    return demo_docs.search(query, limit)
+
+
+@server.tool(title="Slow task", annotations=READ_ONLY)
+async def slow_task(
+    context: Context,
+    seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 5,
+    steps: Annotated[int, Field(ge=1, le=100)] = 5,
+) -> str:
+    """Take a while and report progress; to see what waiting and stopping look like."""
+    for step in range(1, steps + 1):
+        await asyncio.sleep(seconds / steps)
+        await context.report_progress(step, steps, f"Step {step} of {steps}")
+    return f"Done: {steps} steps in {seconds:g} seconds."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: a free one")
+    parser.add_argument("--exit-on-stdin-eof", action="store_true", help="end with the parent")
+    options = parser.parse_args()
+    listening = socket.create_server(("127.0.0.1", options.port))
+    config = uvicorn.Config(
+        server.streamable_http_app(), log_level="error", timeout_graceful_shutdown=1
+    )
+    if options.exit_on_stdin_eof:
+        # Not even a process that hangs may outlive its parent.
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout.write(f"READY http://127.0.0.1:{listening.getsockname()[1]}/mcp\n")
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _end_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(2)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Conversion of units, for the demo tools."""
+
+from decimal import Decimal
+
+# Each kind: its units, by all their names, as multiples of the first.
+KINDS: dict[str, dict[str, str]] = {
+    "length": {
+        "m meter meters metre metres": "1",
+        "km kilometer kilometers kilometre kilometres": "1000",
+        "cm centimeter centimeters centimetre centimetres": "0.01",
+        "mm millimeter millimeters millimetre millimetres": "0.001",
+        "mi mile miles": "1609.344",
+        "yd yard yards": "0.9144",
+        "ft foot feet": "0.3048",
+        "in inch inches": "0.0254",
+        "nmi nautical-mile nautical-miles": "1852",
+    },
+    "mass": {
+        "kg kilogram kilograms kilo kilos": "1",
+        "g gram grams": "0.001",
+        "mg milligram milligrams": "0.000001",
+        "t tonne tonnes ton tons": "1000",
+        "lb lbs pound pounds": "0.45359237",
+        "oz ounce ounces": "0.028349523125",
+        "st stone": "6.35029318",
+    },
+    "volume": {
+        "l liter liters litre litres": "1",
+        "ml milliliter milliliters millilitre millilitres": "0.001",
+        "gal gallon gallons": "3.785411784",
+        "pt pint pints": "0.473176473",
+        "cup cups": "0.2365882365",
+        "floz fluid-ounce fluid-ounces": "0.0295735295625",
+        "m3": "1000",
+    },
+    "speed": {
+        "m/s": "1",
+        "km/h kmh kph": "0.2777777777777777777777777778",
+        "mph": "0.44704",
+        "kn knot knots": "0.5144444444444444444444444444",
+    },
+    "area": {
+        "m2 sqm": "1",
+        "km2": "1000000",
+        "ha hectare hectares": "10000",
+        "acre acres": "4046.8564224",
+        "ft2 sqft": "0.09290304",
+    },
+    "data": {
+        "b byte bytes": "1",
+        "kb": "1000",
+        "mb": "1000000",
+        "gb": "1000000000",
+        "tb": "1000000000000",
+        "kib": "1024",
+        "mib": "1048576",
+        "gib": "1073741824",
+        "tib": "1099511627776",
+    },
+    "time": {
+        "s sec second seconds": "1",
+        "ms millisecond milliseconds": "0.001",
+        "min minute minutes": "60",
+        "h hour hours": "3600",
+        "d day days": "86400",
+        "week weeks": "604800",
+    },
+}
+TEMPERATURES = {
+    name: symbol
+    for symbol, names in {
+        "°C": ("c", "celsius", "°c"),
+        "°F": ("f", "fahrenheit", "°f"),
+        "K": ("k", "kelvin"),
+    }.items()
+    for name in names
+}
+SYMBOLS = {"km/h": "km/h", "mb": "MB", "gb": "GB", "kb": "kB", "tb": "TB", "l": "L", "ml": "mL"}
+
+
+class Refused(Exception):
+    """These units cannot be converted; the text says why."""
+
+
+def convert(value: float, source: str, target: str) -> str:
+    """A sentence such as "5 mi = 8.04672 km". Raises Refused with a sentence."""
+    amount = Decimal(str(value))
+    if not amount.is_finite() or abs(amount) > Decimal("1e30"):
+        raise Refused("The number is too large.")
+    one, other = source.strip().lower(), target.strip().lower()
+    if one in TEMPERATURES and other in TEMPERATURES:
+        result = _temperature(amount, TEMPERATURES[one], TEMPERATURES[other])
+        return f"{_shown(amount)} {TEMPERATURES[one]} = {_shown(result)} {TEMPERATURES[other]}"
+    kind, factor, symbol = _find(one, source)
+    other_kind, other_factor, other_symbol = _find(other, target)
+    if kind != other_kind:
+        raise Refused(f"{source} is a unit of {kind}, {target} one of {other_kind}.")
+    result = amount * factor / other_factor
+    return f"{_shown(amount)} {symbol} = {_shown(result)} {other_symbol}"
+
+
+def _find(name: str, given: str) -> tuple[str, Decimal, str]:
+    if name in TEMPERATURES:
+        return "temperature", Decimal(1), TEMPERATURES[name]
+    for kind, units in KINDS.items():
+        for names, factor in units.items():
+            if name in names.split():
+                symbol = names.split()[0]
+                return kind, Decimal(factor), SYMBOLS.get(symbol, symbol)
+    raise Refused(f"The unit {given[:40]!r} is not known.")
+
+
+def _temperature(amount: Decimal, source: str, target: str) -> Decimal:
+    celsius = {
+        "°C": amount,
+        "°F": (amount - 32) * 5 / 9,
+        "K": amount - Decimal("273.15"),
+    }[source]
+    return {
+        "°C": celsius,
+        "°F": celsius * 9 / 5 + 32,
+        "K": celsius + Decimal("273.15"),
+    }[target]
+
+
+def _shown(value: Decimal) -> str:
+    rounded = Decimal(f"{value:.9g}").normalize()
+    return f"{rounded:f}"
