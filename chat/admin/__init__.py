@@ -1,0 +1,12 @@
+"""The Django admin: logs to read, servers and tokens to manage."""
+
+from django.conf import settings
+from django.contrib import admin
+
+from chat.admin import access, conversations, runs, servers, tool_runs
+
+__all__ = ["access", "conversations", "runs", "servers", "tool_runs"]
+
+admin.site.site_header = f"{settings.SITE_NAME} · logs"
+admin.site.site_title = settings.SITE_NAME
+admin.site.index_title = "Logs and settings"

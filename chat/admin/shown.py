@@ -1,0 +1,78 @@
+"""How the admin shows things. Data is never marked safe: everything goes through format_html."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from pygments.lexers.data import JsonLexer
+from pygments.token import STANDARD_TYPES
+
+MAX_SHOWN_CHARACTERS = 20_000
+GOOD = frozenset({"ok", "completed", "ready"})
+GOING = frozenset({"requested", "running", "queued", "awaiting_approval", "connecting", "unknown"})
+
+
+class LogAdmin(admin.ModelAdmin):
+    """A log is read: nobody adds to it, changes it or deletes from it here."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def state_mark(state: str, label: str) -> SafeString:
+    """A state as a shape and a word: the shape tells without colour."""
+    kind = "good" if state in GOOD else "going" if state in GOING else "bad"
+    return format_html('<span class="state {}">{}</span>', kind, label)
+
+
+def duration(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return "–"
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def link_to(target: Model | None, text: str = "") -> str:
+    """A link to the target's own page in the admin."""
+    if target is None:
+        return "–"
+    meta = target._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[target.pk])
+    return format_html('<a href="{}">{}</a>', url, text or str(target))
+
+
+def preformatted(text: str) -> SafeString:
+    """Plain text, up to MAX_SHOWN_CHARACTERS."""
+    return format_html('<pre class="out" tabindex="0">{}</pre>{}', *_capped(text))
+
+
+def pretty_json(value: Any) -> SafeString:
+    """JSON with Pygments' classes for its parts, up to MAX_SHOWN_CHARACTERS."""
+    text, note = _capped(json.dumps(value, indent=2, ensure_ascii=False))
+    tokens = JsonLexer(ensurenl=False).get_tokens(text)
+    parts = format_html_join(
+        "", '<span class="{}">{}</span>', ((STANDARD_TYPES.get(kind, ""), t) for kind, t in tokens)
+    )
+    return format_html('<pre class="out" tabindex="0">{}</pre>{}', parts, note)
+
+
+def _capped(text: str) -> tuple[str, str]:
+    if len(text) <= MAX_SHOWN_CHARACTERS:
+        return text, ""
+    return (
+        text[:MAX_SHOWN_CHARACTERS],
+        f"The first {MAX_SHOWN_CHARACTERS:,} of {len(text):,} characters. Download the rest.",
+    )

@@ -1,0 +1,111 @@
+"""The admin: the tool log has every call; logs are read-only; secrets are not shown."""
+
+import re
+
+from django.contrib.admin.models import LogEntry
+
+from chat.models import ApiToken, MCPServer, ToolRun
+from tests.people import Person
+from tests.sse import ask
+
+LIST = "/admin/chat/toolrun/"
+
+
+def asked(alice: Person, text: str = "hello") -> ToolRun:
+    ask(alice.api, f'[[call echo {{"text": "{text}"}}]][[then]][[text ok]]')
+    return ToolRun.objects.get(run__owner=alice.user)
+
+
+def test_the_tool_log_shows_the_call(alice: Person, carol: Person) -> None:
+    tool_run = asked(alice)
+
+    page = carol.http.get(LIST, params={"q": tool_run.call_id}).text
+
+    assert tool_run.tool in page
+    assert alice.username in page
+    assert "&quot;text&quot;: &quot;hello&quot;" in page
+    assert '<span class="state good">Ok</span>' in page
+
+
+def test_filters_and_search_leave_only_what_fits(alice: Person, carol: Person) -> None:
+    tool_run = asked(alice)
+    link = f"{LIST}{tool_run.pk}/change/"
+
+    for fits in ({"outcome": "ok"}, {"tool": "echo"}, {"server__id__exact": str(tool_run.server_id)}):
+        assert link in carol.http.get(LIST, params=fits | {"q": tool_run.call_id}).text
+    for misses in ({"outcome": "timeout"}, {"over_ms": "10000"}, {"tool": "add"}):
+        assert link not in carol.http.get(LIST, params=misses | {"q": tool_run.call_id}).text
+
+
+def test_the_detail_shows_all_and_notes_who_looked(alice: Person, carol: Person) -> None:
+    tool_run = asked(alice, "<script>alert(1)</script>")
+
+    page = carol.http.get(f"{LIST}{tool_run.pk}/change/").text
+    file = carol.http.get(f"{LIST}{tool_run.pk}/download/result/")
+
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert file.text == "<script>alert(1)</script>"
+    assert file.headers["content-disposition"].startswith("attachment")
+    notes = LogEntry.objects.filter(user=carol.user, object_id=str(tool_run.pk))
+    assert notes.count() == 2
+    assert alice.http.get(f"{LIST}{tool_run.pk}/download/result/").status_code == 302
+
+
+def test_logs_are_read_only(alice: Person, carol: Person) -> None:
+    tool_run = asked(alice)
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', carol.http.get(LIST).text)
+    form = {"csrfmiddlewaretoken": token[1] if token else "", "tool": "forged", "post": "yes"}
+    pages = {
+        "toolrun": tool_run.pk,
+        "agentrun": tool_run.run_id,
+        "conversation": tool_run.run.conversation_id,
+    }
+    for model, pk in pages.items():
+        assert carol.http.get(f"/admin/chat/{model}/{pk}/change/").status_code == 200
+        for verb in (f"{pk}/change/", f"{pk}/delete/", "add/"):
+            headers = {"Referer": carol.site.url}
+            answer = carol.http.post(f"/admin/chat/{model}/{verb}", data=form, headers=headers)
+            assert answer.status_code == 403, (model, verb)
+    assert ToolRun.objects.get(pk=tool_run.pk).tool == "echo"
+
+
+def test_a_run_shows_its_events(alice: Person, carol: Person) -> None:
+    tool_run = asked(alice)
+
+    page = carol.http.get(f"/admin/chat/agentrun/{tool_run.run_id}/change/").text
+
+    assert all(f"<td>{kind}</td>" in page for kind in ("tool_calls", "tool_result", "done"))
+
+
+def test_a_token_is_shown_once_and_its_hash_never(alice: Person, carol: Person) -> None:
+    page = carol.http.get("/admin/chat/apitoken/add/").text
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page)
+    form = {"csrfmiddlewaretoken": token[1] if token else "", "owner": alice.user.pk, "name": "script"}
+
+    made = carol.http.post("/admin/chat/apitoken/add/", data=form, follow_redirects=True).text
+    again = carol.http.get("/admin/chat/apitoken/").text
+
+    text = re.search(r"fl_[\w-]{20,}", made)
+    assert text
+    assert ApiToken.owner_of(text[0]) == alice.user
+    assert text[0] not in again
+    row = ApiToken.objects.get(owner=alice.user, name="script")
+    assert row.token_hash not in made + again
+
+
+def test_a_server_that_is_switched_off_is_not_used(alice: Person, carol: Person) -> None:
+    server = MCPServer.objects.get(source=MCPServer.Source.ENVIRONMENT)
+    asked(alice)
+    server.refresh_from_db()
+    assert server.state == "ready"
+    assert "echo" in server.tool_names
+    try:
+        MCPServer.objects.filter(pk=server.pk).update(is_enabled=False)
+        seen = ask(alice.api, '[[call echo {"text": "x"}]][[then]][[text ok]]')
+    finally:
+        MCPServer.objects.filter(pk=server.pk).update(is_enabled=True)
+
+    results = [frame.data for frame in seen if frame.event == "tool_result"]
+    assert [result["outcome"] for result in results] == ["blocked"]
+    assert carol.http.get(f"/admin/chat/mcpserver/{server.pk}/change/").status_code == 200
