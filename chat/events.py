@@ -126,9 +126,7 @@ def tool_progress(
     return ChatEvent(kind=Kind.TOOL_PROGRESS, data=data)
 
 
-def tool_result(
-    call_id: str, tool: str, text: str, *, outcome: str, duration_ms: int
-) -> ChatEvent:
+def tool_result(call_id: str, tool: str, text: str, *, outcome: str, duration_ms: int) -> ChatEvent:
     """How a call ended. `outcome` is "ok" or one of the failures of a ToolRun."""
     return ChatEvent(
         kind=Kind.TOOL_RESULT,

@@ -6,14 +6,16 @@ streams into the page must not change when the answer is over. Change both or no
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
 from pygments import highlight as colour
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -65,7 +67,11 @@ def _checked_attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _image(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: Mapping, env: Mapping
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
 ) -> str:
     """A link instead: fetching a picture would tell its server who reads what, and when."""
     token = tokens[index]
@@ -82,7 +88,11 @@ def _is_inside_link(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _link_open(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: Mapping, env: Mapping
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
 ) -> str:
     for name, value in LINK_ATTRIBUTES.items():
         tokens[index].attrSet(name, value)
@@ -90,7 +100,11 @@ def _link_open(
 
 
 def _code(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: Mapping, env: Mapping
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
 ) -> str:
     token = tokens[index]
     language = (unescapeAll(token.info).split() or [""])[0]
@@ -116,7 +130,11 @@ def _coloured(text: str, language: str) -> str | None:
 
 
 def _cell_open(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: Mapping, env: Mapping
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
 ) -> str:
     """The alignment as a class: the page allows no style attributes."""
     token = tokens[index]

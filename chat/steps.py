@@ -68,7 +68,9 @@ class Steps:
             case Kind.REASONING:
                 self._writing().reasoning += data["content"]
             case Kind.TOOL_CALLS:
-                self._writing().calls.extend({**tool, "state": "requested"} for tool in data["tools"])
+                self._writing().calls.extend(
+                    {**tool, "state": "requested"} for tool in data["tools"]
+                )
             case Kind.TOOL_EXECUTING:
                 self._call(data["id"])["state"] = "running"
             case Kind.TOOL_RESULT:

@@ -19,27 +19,41 @@ os.environ |= {
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
     **dict.fromkeys(
-        (
-            "REDIS_URL OPENROUTER_API_KEY LLM_BASE_URL LLM_API_KEY LLM_MODEL LLM_MODELS "
-            "MCP_SERVER_URL MCP_API_KEY DEMO_MCP_URL HTTPS ADMIN_PASSWORD SITE_NAME "
-            "MAX_TOOL_ITERATIONS TOOL_TIMEOUT_SECONDS MAX_ACTIVE_RUNS_PER_USER "
-            "MAX_RUN_STARTS_PER_MINUTE MAX_MESSAGE_CHARACTERS CSRF_TRUSTED_ORIGINS"
-        ).split(),
+        [
+            "REDIS_URL",
+            "OPENROUTER_API_KEY",
+            "LLM_BASE_URL",
+            "LLM_API_KEY",
+            "LLM_MODEL",
+            "LLM_MODELS",
+            "MCP_SERVER_URL",
+            "MCP_API_KEY",
+            "DEMO_MCP_URL",
+            "HTTPS",
+            "ADMIN_PASSWORD",
+            "SITE_NAME",
+            "MAX_TOOL_ITERATIONS",
+            "TOOL_TIMEOUT_SECONDS",
+            "MAX_ACTIVE_RUNS_PER_USER",
+            "MAX_RUN_STARTS_PER_MINUTE",
+            "MAX_MESSAGE_CHARACTERS",
+            "CSRF_TRUSTED_ORIGINS",
+        ],
         "",
     ),
 }
 
-import django  # noqa: E402
+import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
+from django.core.management import call_command
+from django.db import connections
 
-from tests.people import Person  # noqa: E402
-from tests.servers.mcp_server import ScriptedMCPServer  # noqa: E402
-from tests.servers.model_server import ScriptedModelServer  # noqa: E402
-from tests.servers.site import Site  # noqa: E402
+from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
+from tests.servers.model_server import ScriptedModelServer
+from tests.servers.site import Site
 
 
 @pytest.fixture(scope="session")

@@ -27,14 +27,15 @@ class ConversationAdmin(LogAdmin):
 
     @admin.display(description="messages", ordering="said_count")
     def message_count(self, conversation: Conversation) -> int:
-        return int(conversation.said_count)
+        return int(getattr(conversation, "said_count", 0))
 
     @admin.display(description="messages")
     def said(self, conversation: Conversation) -> str:
         messages = conversation.messages.order_by("pk")[:MESSAGES_SHOWN]
         return format_html_join(
             "",
-            '<div class="said"><b>{}</b> <small>{}</small><pre class="out" tabindex="0">{}</pre></div>',
+            '<div class="said"><b>{}</b> <small>{}</small>'
+            '<pre class="out" tabindex="0">{}</pre></div>',
             (
                 (message.role, f"{message.created_at:%Y-%m-%d %H:%M:%S}", message.content[:5_000])
                 for message in messages

@@ -12,7 +12,15 @@ DATA_CHARACTERS = 400
 
 @admin.register(AgentRun)
 class AgentRunAdmin(LogAdmin):
-    list_display = ("created_at", "state", "owner", "conversation", "model_name", "last_seq", "took")
+    list_display = (
+        "created_at",
+        "state",
+        "owner",
+        "conversation",
+        "model_name",
+        "last_seq",
+        "took",
+    )
     list_filter = ("status", "created_at")
     list_select_related = ("owner", "conversation")
     search_fields = ("id", "conversation__title", "owner__username")
@@ -52,7 +60,12 @@ class AgentRunAdmin(LogAdmin):
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>",
             (
-                (row.seq, f"{row.created_at:%H:%M:%S.%f}"[:-3], row.kind, row.data[:DATA_CHARACTERS])
+                (
+                    row.seq,
+                    f"{row.created_at:%H:%M:%S.%f}"[:-3],
+                    row.kind,
+                    row.data[:DATA_CHARACTERS],
+                )
                 for row in rows
             ),
         )

@@ -1,5 +1,7 @@
 """MCP servers: which ones are used, and how they are."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -11,12 +13,21 @@ SEEN = ("state_shown", "state_reason", "protocol_version", "tools", "last_seen_a
 
 @admin.register(MCPServer)
 class MCPServerAdmin(admin.ModelAdmin):
-    list_display = ("name", "is_enabled", "state_shown", "state_reason", "tool_count", "last_seen_at")
+    list_display = (
+        "name",
+        "is_enabled",
+        "state_shown",
+        "state_reason",
+        "tool_count",
+        "last_seen_at",
+    )
     list_editable = ("is_enabled",)
     fields = ("name", "slug", "url", "is_enabled", *SEEN)
-    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 (Django's way)
+    prepopulated_fields = {"slug": ("name",)}
 
-    def get_readonly_fields(self, request: HttpRequest, obj: MCPServer | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: MCPServer | None = None
+    ) -> tuple[str, ...]:
         """What the deployment configured is changed there; here it can be switched off."""
         if obj and obj.source != MCPServer.Source.ADMIN:
             return ("name", "slug", "url", *SEEN)
@@ -24,7 +35,7 @@ class MCPServerAdmin(admin.ModelAdmin):
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: MCPServer | None = None
-    ) -> dict[str, tuple[str, ...]]:
+    ) -> dict[str, Sequence[str]]:
         return {"slug": ("name",)} if obj is None else {}
 
     def has_delete_permission(self, request: HttpRequest, obj: MCPServer | None = None) -> bool:

@@ -40,7 +40,9 @@ class DurationFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ToolRun]) -> QuerySet[ToolRun]:
         value = self.value()
-        return queryset.filter(duration_ms__gt=int(value)) if value in {"1000", "10000"} else queryset
+        return (
+            queryset.filter(duration_ms__gt=int(value)) if value in {"1000", "10000"} else queryset
+        )
 
 
 class ToolFilter(admin.SimpleListFilter):
@@ -82,7 +84,9 @@ class ToolRunAdmin(LogAdmin):
         context = {"chart": last_days(), **(extra_context or {})}
         return super().changelist_view(request, context)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **more: Any) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **more: Any
+    ) -> HttpResponse:
         response = super().change_view(request, object_id, *args, **more)
         tool_run = self.get_object(request, object_id)
         if response.status_code == 200 and tool_run and tool_run.run.owner_id != request.user.pk:
@@ -94,7 +98,9 @@ class ToolRunAdmin(LogAdmin):
         tool_run = get_object_or_404(ToolRun, pk=pk)
         if not self.has_view_permission(request, tool_run):
             raise PermissionDenied
-        self._note(request, tool_run, f"Downloaded the {'result' if part == 'result' else 'arguments'}.")
+        self._note(
+            request, tool_run, f"Downloaded the {'result' if part == 'result' else 'arguments'}."
+        )
         is_result = part == "result"
         text = tool_run.result if is_result else json.dumps(tool_run.arguments, indent=2)
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
@@ -106,7 +112,7 @@ class ToolRunAdmin(LogAdmin):
     def _note(request: HttpRequest, tool_run: ToolRun, what: str) -> None:
         """Who looked at somebody else's data is on record too."""
         LogEntry.objects.log_actions(
-            request.user.pk, [tool_run], CHANGE, change_message=what, single_object=True
+            int(request.user.pk or 0), [tool_run], CHANGE, change_message=what, single_object=True
         )
 
     @admin.display(description="started", ordering="-created_at")

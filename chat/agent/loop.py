@@ -37,9 +37,7 @@ async def run_agent(
         step = await run_step(provider, messages, discovery.tools, record)
         usage.update(step.usage)
         if not step.calls:
-            await record(
-                events.done(step.content, finish_reason=step.finish_reason, usage=usage)
-            )
+            await record(events.done(step.content, finish_reason=step.finish_reason, usage=usage))
             return
         calls = with_unique_ids(step.calls, known_ids)
         await record(events.tool_calls(calls, iteration=iteration, tools=tools))

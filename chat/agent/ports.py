@@ -1,6 +1,6 @@
 """What the loop needs from the outside, as Protocols. Implemented in providers, mcp and runs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,7 +52,7 @@ class Provider(Protocol):
 
     def chat_stream(
         self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
-    ) -> AsyncIterator[ProviderEvent]:
+    ) -> AsyncGenerator[ProviderEvent, None]:
         """One request to the model. An async generator: closing it closes the request.
 
         Raises ProviderError (a sentence for the person, a code of the wire).
@@ -68,7 +68,10 @@ class Discovery:
     failures: Sequence[str] = ()
 
 
-OnProgress = Callable[[float, float | None, str | None], Awaitable[None]]
+class OnProgress(Protocol):
+    """Told of a tool's progress; `total` and `message` where the tool gives them."""
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
 
 
 class Toolbox(Protocol):
@@ -90,6 +93,6 @@ class Toolbox(Protocol):
 class Record(Protocol):
     """The only write path of a run."""
 
-    async def __call__(self, event: ChatEvent) -> None:
+    async def __call__(self, event: ChatEvent, /) -> None:
         """Return when the event is stored; for text deltas, as soon as it is queued."""
         ...

@@ -38,7 +38,7 @@ async def run_step(
     text: list[str] = []
     calls: Sequence[ToolCall] = ()
     # Closed in this task at once: the model must not go on for nobody.
-    async with aclosing(provider.chat_stream(transcript, tools)) as stream:  # type: ignore[type-var]
+    async with aclosing(provider.chat_stream(transcript, tools)) as stream:
         async for event in stream:
             match event:
                 case ContentDelta():

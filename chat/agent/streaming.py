@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ class StreamingChatAgent:
 
     async def stream_with_tools(
         self, message: str, history: Sequence[ChatMessage] = ()
-    ) -> AsyncIterator[ChatEvent]:
+    ) -> AsyncGenerator[ChatEvent, None]:
         """The events of one answer, numbered 1…n; the last one is `done` or `error`.
 
         Close the generator (or leave an `aclosing` block) to stop the model and the tools.

@@ -79,9 +79,7 @@ async def _execute(
         async with asyncio.timeout(timeout_seconds):
             result = await toolbox.call(call, on_progress)
     except TimeoutError as error:
-        raise ToolTimeout(
-            f"The tool did not answer within {timeout_seconds:g} seconds."
-        ) from error
+        raise ToolTimeout(f"The tool did not answer within {timeout_seconds:g} seconds.") from error
     if result.is_error:
         raise ToolError(result.text)
     return result.text

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
-from typing import cast
 
 MAX_CHARACTERS = 200
 MAX_DEPTH = 40
@@ -64,10 +63,12 @@ def _value(node: ast.expr, depth: int) -> Decimal:
             return OPERATIONS[type(node.op)](left, right)
         case ast.Name() if node.id in CONSTANTS:
             return CONSTANTS[node.id]
-        case ast.Call(func=ast.Name(), keywords=[]) if node.func.id in FUNCTIONS:
-            return _called(node.func.id, [_value(part, depth - 1) for part in node.args])
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
+            return _called(name, [_value(part, depth - 1) for part in node.args])
         case _:
-            raise Refused(f"Only numbers, + - * / // % ** ( ) and {', '.join(FUNCTIONS)} are known.")
+            raise Refused(
+                f"Only numbers, + - * / // % ** ( ) and {', '.join(FUNCTIONS)} are known."
+            )
 
 
 def _called(name: str, values: list[Decimal]) -> Decimal:
@@ -80,7 +81,7 @@ def _called(name: str, values: list[Decimal]) -> Decimal:
 def _power(base: Decimal, exponent: Decimal) -> Decimal:
     if abs(exponent) > MAX_EXPONENT or abs(base) > Decimal(10) ** MAX_DIGITS:
         raise Refused(f"The power is too large; exponents up to {MAX_EXPONENT:,} are possible.")
-    return cast("Decimal", base**exponent)
+    return base**exponent
 
 
 def _round(value: Decimal, digits: Decimal = Decimal(0)) -> Decimal:

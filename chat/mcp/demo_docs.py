@@ -7,7 +7,35 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SNIPPET_CHARACTERS = 320
-STOP = frozenset("a an and are as at be by can do does for how i in is it of on or the to what with you".split())
+STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "can",
+        "do",
+        "does",
+        "for",
+        "how",
+        "i",
+        "in",
+        "is",
+        "it",
+        "of",
+        "on",
+        "or",
+        "the",
+        "to",
+        "what",
+        "with",
+        "you",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ class DemoServer:
     @property
     def pipe(self) -> int:
         """Keep this file descriptor open for as long as the server shall live."""
-        assert self.process.stdin
+        assert self.process.stdin  # noqa: S101 (opened as a pipe)
         return self.process.stdin.fileno()
 
 
 def start_demo_server() -> DemoServer | None:
     """None if it does not come up within START_SECONDS."""
-    process = subprocess.Popen(  # noqa: S603 (our own module)
+    process = subprocess.Popen(
         [sys.executable, "-m", "chat.mcp.demo_server", "--port", "0", "--exit-on-stdin-eof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -43,7 +43,7 @@ def start_demo_server() -> DemoServer | None:
 
 
 def _ready_line(process: subprocess.Popen[bytes]) -> str | None:
-    assert process.stdout
+    assert process.stdout  # noqa: S101 (opened as a pipe)
     deadline, line = time.monotonic() + START_SECONDS, b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)

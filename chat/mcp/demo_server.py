@@ -23,7 +23,9 @@ from chat.mcp import demo_calculator, demo_docs, demo_time, demo_units
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
 MAX_SECONDS = 120
-Zone = Annotated[str, Field(description="A city or an IANA name: Tokyo, Europe/Berlin", max_length=80)]
+Zone = Annotated[
+    str, Field(description="A city or an IANA name: Tokyo, Europe/Berlin", max_length=80)
+]
 Unit = Annotated[str, Field(description="A unit's name or symbol: km, miles, °F", max_length=40)]
 
 server = MCPServer("Ferryline demo tools", version="1", log_level="ERROR")

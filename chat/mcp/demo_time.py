@@ -72,7 +72,9 @@ def find_zone(place: str) -> ZoneInfo:
     wanted = " ".join(place.replace("_", " ").lower().split())
     name = CITIES.get(wanted) or _zones().get(wanted)
     if name is None:
-        raise Refused(f"The time zone of {place[:60]!r} is not known. Try a name like Europe/Berlin.")
+        raise Refused(
+            f"The time zone of {place[:60]!r} is not known. Try a name like Europe/Berlin."
+        )
     return ZoneInfo(name)
 
 

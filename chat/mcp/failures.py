@@ -6,15 +6,22 @@ import httpx2
 from mcp import MCPError
 from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
 
+from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
+
+TOO_LARGE = "the result is larger than can be accepted"
+MAX_REASON_CHARACTERS = 300
 _GONE = ("Session not found", "Session terminated")
+# How the SDK ends its message about an event that is over the limit.
+_EVENT_TOO_LARGE = "byte limit."
 
 
 class Fate(Enum):
-    """Executed? UNSENT: no. LOST and TIMEOUT: perhaps. ANSWERED: the server itself said no."""
+    """Executed? UNSENT: no. LOST and TIMEOUT: perhaps. ANSWERED: the server had its say."""
 
     UNSENT = "unsent"
     LOST = "lost"
     TIMEOUT = "timeout"
+    TOO_LARGE = "too large"
     ANSWERED = "answered"
 
 
@@ -22,6 +29,8 @@ def classify(error: MCPError) -> Fate:
     if error.code == REQUEST_TIMEOUT:
         return Fate.TIMEOUT
     if error.code == CONNECTION_CLOSED:
+        if error.message == TOO_LARGE or error.message.endswith(_EVENT_TOO_LARGE):
+            return Fate.TOO_LARGE
         was_sent = error.data.get("sent", True) if isinstance(error.data, dict) else True
         return Fate.LOST if was_sent else Fate.UNSENT
     if error.code == INVALID_REQUEST and error.message in _GONE:
@@ -30,24 +39,37 @@ def classify(error: MCPError) -> Fate:
     return Fate.ANSWERED
 
 
+def failure_of(fate: Fate, server_name: str, error: MCPError) -> ToolError:
+    """What the model is told, and what goes on record."""
+    match fate:
+        case Fate.TIMEOUT:
+            return ToolTimeout(f"{server_name} did not answer in time.")
+        case Fate.LOST:
+            return ToolLost(f"The connection to {server_name} broke; the outcome is unknown.")
+        case Fate.UNSENT:
+            return ServerUnavailable(f"{server_name} cannot be reached: {reason_of(error)}.")
+        case Fate.TOO_LARGE:
+            return ToolError(f"{server_name} has answered, but {TOO_LARGE}.")
+        case Fate.ANSWERED:
+            return ToolError(error.message)
+
+
 def reason_of(error: BaseException) -> str:
     """A short reason that an admin can act on; what the SDK wraps is unwrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:
-        case httpx2.HTTPStatusError():
-            return _status(error.response.status_code)
         case TimeoutError() | httpx2.TimeoutException():
             return "it did not answer in time"
         case httpx2.ConnectError():
             return "the connection was refused"
+        case MCPError() if error.code == REQUEST_TIMEOUT:
+            return "it did not answer in time"
         case _:
-            return (str(error) or type(error).__name__)[:300]
+            text = " ".join(str(error).split()).rstrip(".")
+            return (text or type(error).__name__)[:MAX_REASON_CHARACTERS]
 
 
-def _status(status: int) -> str:
-    if status in (401, 403):
-        return f"it refused our credentials ({status})"
-    if status == 404:
-        return "there is nothing at this address (404)"
-    return f"it answered with an error ({status})"
+def refusal_of(status: int) -> str:
+    """Why a server did not look at a request at all, for the statuses that say so, or nothing."""
+    return f"it refused our credentials ({status})" if status in {401, 403} else ""

@@ -53,7 +53,9 @@ def usable_schema(schema: Mapping[str, object]) -> dict[str, object] | None:
 
 def visible(text: str) -> str:
     """Without characters that a person would not see and a model would read."""
-    kept = (c for c in clean(text) if c in "\n\t" or unicodedata.category(c) not in {"Cf", "Cc", "Co"})
+    kept = (
+        c for c in clean(text) if c in "\n\t" or unicodedata.category(c) not in {"Cf", "Cc", "Co"}
+    )
     return "".join(kept)
 
 

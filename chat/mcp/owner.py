@@ -1,4 +1,4 @@
-"""One server's connection, held by one task. See docs/decisions/0007-one-owner-task.md.
+"""One server's connection, held by one task.
 
 Only the owner task enters and leaves the SDK's client (its cancel scopes demand that); any
 number of runs call tools on it at the same time.
@@ -10,62 +10,62 @@ import contextvars
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-import httpx2
 import mcp.types
 from mcp import Client, MCPError
-from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.dispatcher import ProgressFnT
 
 from chat.agent.ports import OnProgress
-from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
+from chat.errors import ServerUnavailable, ToolError, ToolTimeout
+from chat.mcp.abandon import Abandonable
 from chat.mcp.config import ServerConfig, ServerHealth, State
-from chat.mcp.failures import Fate, classify, reason_of
-from chat.mcp.transport import IsolatingTransport, watched
+from chat.mcp.connection import Connection, connected
+from chat.mcp.definitions import Catalog
+from chat.mcp.failures import Fate, classify, failure_of, reason_of
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
-MAX_PAGES = 50
 LIST_SECONDS = 5
+RELIST_PAUSE_SECONDS = 0.2
+HEALTHY_SECONDS = 1
 RETRY_SECONDS = (0.25, 30)
 CLOSE_SECONDS = 4
 KNOWN_DOWN_SECONDS = 0.5
-CLIENT = mcp.types.Implementation(name="ferryline", version="1")
 
 
 class Owner:
-    """`definitions` are the server's tools as last listed; `state` is what an admin reads."""
+    """`definitions` are the server's usable tools as last listed; `health()` is for admins."""
 
     def __init__(
         self, config: ServerConfig, on_change: Callable[[ServerHealth], None] | None = None
     ) -> None:
         self.config = config
-        self.definitions: list[mcp.types.Tool] = []
         self.state: State = "unknown"
         self.reason = ""
+        self._catalog = Catalog()
         self._on_change = on_change or (lambda health: None)
         self._client: Client | None = None
         self._protocol_version = ""
         self._generation = 0
+        self._ready_at = 0.0
         self._is_closed = False
         self._is_broken = False
-        self._has_failed = False
+        self._is_known_down = False
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
         self._slots = asyncio.Semaphore(config.calls_at_once)
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._calls = Abandonable()
         self._task: asyncio.Task[None] | None = None
 
     # -- for runs, from any task -------------------------------------------------------
 
-    async def catalog(self) -> list[mcp.types.Tool]:
+    async def definitions(self) -> tuple[mcp.types.Tool, ...]:
         """The tools; a warm connection costs no round trip. Raises ServerUnavailable."""
         # A server known to be down is asked to hurry, but no run waits for it again.
-        seconds = KNOWN_DOWN_SECONDS if self._has_failed else self.config.wait_seconds
-        await self._ready(seconds)
-        return self.definitions
+        await self._ready(KNOWN_DOWN_SECONDS if self._is_known_down else self.config.wait_seconds)
+        return self._catalog.definitions
 
     async def call(
         self, name: str, arguments: dict[str, Any], on_progress: OnProgress | None = None
@@ -85,13 +85,13 @@ class Owner:
         return ServerHealth(
             slug=self.config.slug,
             state=self.state,
-            reason=self.reason,
+            reason=self._catalog.problem if self.state == "ready" else self.reason,
             protocol_version=self._protocol_version,
-            tool_names=tuple(definition.name for definition in self.definitions),
+            tool_names=tuple(definition.name for definition in self._catalog.definitions),
         )
 
     async def aclose(self) -> None:
-        """Leave the connection; bounded by CLOSE_SECONDS."""
+        """Leave the connection; bounded by twice CLOSE_SECONDS."""
         self._is_closed = True
         self._wake.set()
         if self._task and not self._task.done():
@@ -99,6 +99,7 @@ class Owner:
             for task in pending:
                 task.cancel()
                 await asyncio.wait({task}, timeout=1)
+        await self._calls.settle(CLOSE_SECONDS)
 
     # -- a call ------------------------------------------------------------------------
 
@@ -107,21 +108,20 @@ class Owner:
     ) -> mcp.types.CallToolResult:
         for is_last in (False, True):
             client, generation = await self._ready(self.config.wait_seconds)
+            work = client.call_tool(
+                name,
+                arguments,
+                read_timeout_seconds=self.config.call_timeout_seconds,
+                progress_callback=_reporter(on_progress),
+            )
             try:
-                return await self._abandonable(
-                    client.call_tool(
-                        name,
-                        arguments,
-                        read_timeout_seconds=self.config.call_timeout_seconds,
-                        progress_callback=on_progress,
-                    )
-                )
+                return await self._calls.run(work)
             except MCPError as error:
                 fate = classify(error)
                 if fate in (Fate.LOST, Fate.UNSENT):
-                    self._suspect(generation, error)
+                    self._suspect(generation)
                 if fate is not Fate.UNSENT or is_last:
-                    raise self._failure(fate, error) from error
+                    raise failure_of(fate, self.config.name, error) from error
                 # Provably not executed: one more try, on a new connection.
                 await self._next_generation(generation)
             except (RuntimeError, ValueError) as error:
@@ -129,66 +129,41 @@ class Owner:
                 raise ToolError(f"The tool's result could not be read: {error}") from error
         raise AssertionError("unreachable")
 
-    def _failure(self, fate: Fate, error: MCPError) -> ToolError:
-        name = self.config.name
-        match fate:
-            case Fate.TIMEOUT:
-                return ToolTimeout(f"{name} did not answer in time.")
-            case Fate.LOST:
-                return ToolLost(f"The connection to {name} broke; the call's outcome is unknown.")
-            case Fate.UNSENT:
-                return ServerUnavailable(f"{name} cannot be reached: {error.message}.")
-            case _:
-                return ToolError(error.message)
-
-    async def _abandonable(self, call: Coroutine[Any, Any, T]) -> T:
-        """Await the call, but never the SDK's shielded farewell to it (up to 5 s)."""
-        task = asyncio.ensure_future(call)
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            task.cancel()
-            self._abandoned.add(task)
-            task.add_done_callback(self._forget)
-            raise
-        return task.result()
-
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._abandoned.discard(task)
-        if not task.cancelled():
-            task.exception()
-
-    def _suspect(self, generation: int, error: Exception) -> None:
+    def _suspect(self, generation: int) -> None:
         """A call saw the connection break: have the owner look at once."""
         if generation == self._generation and self.state == "ready":
-            self.reason = reason_of(error)
             self._wake.set()
 
     async def _ready(self, seconds: float) -> tuple[Client, int]:
         self._ensure_started()
         if self.state != "ready":
             self._wake.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds), self._changed:
-                    await self._changed.wait_for(lambda: self.state == "ready" or self._is_closed)
+            await self._until(lambda: self.state == "ready" or self._is_closed, seconds)
         if self.state != "ready" or self._client is None:
-            why = f": {self.reason}" if self.reason else ""
-            raise ServerUnavailable(f"{self.config.name} cannot be reached{why}.")
+            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self._why()}.")
         return self._client, self._generation
 
+    def _why(self) -> str:
+        return "it is not in use any more" if self._is_closed else self.reason or "it is slow"
+
     async def _next_generation(self, generation: int) -> None:
+        await self._until(
+            lambda: self._generation > generation and self.state == "ready",
+            self.config.wait_seconds,
+        )
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.config.wait_seconds), self._changed:
-                await self._changed.wait_for(
-                    lambda: self._generation > generation and self.state == "ready"
-                )
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(condition)
 
     # -- the owner task ----------------------------------------------------------------
 
     def _ensure_started(self) -> None:
         if self._is_closed:
-            raise ServerUnavailable(f"{self.config.name} is not in use any more.")
+            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self._why()}.")
         if self._task is None or self._task.done():
+            # A context of its own: it must not live on in that of the request that came first.
             self._task = asyncio.get_running_loop().create_task(
                 self._own(), name=f"mcp {self.config.slug}", context=contextvars.Context()
             )
@@ -197,109 +172,55 @@ class Owner:
         pause = RETRY_SECONDS[0]
         while not self._is_closed:
             await self._move("connecting", self.reason)
-            began = time.monotonic()
+            self._ready_at = float("inf")
             try:
                 await self._session()
             except Exception as error:  # Whatever a server does: it is down, and that is all.
                 self.reason = reason_of(error)
-                self._has_failed = True
             self._client = None
-            if self._is_closed:
-                break
-            if time.monotonic() - began > self.config.heartbeat_seconds:
+            if time.monotonic() - self._ready_at >= HEALTHY_SECONDS:
                 pause = RETRY_SECONDS[0]
-            await self._move("down", self.reason)
-            logger.info("MCP server %s is down: %s", self.config.slug, self.reason)
-            await asyncio.sleep(min(pause, RETRY_SECONDS[0]))
-            await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
-            pause = min(pause * 2, RETRY_SECONDS[1])
+            elif not self._is_closed:
+                await self._rest(pause)
+                pause = min(pause * 2, RETRY_SECONDS[1])
         await self._move("unknown", "")
+
+    async def _rest(self, pause: float) -> None:
+        """Between two attempts, so long; a caller may shorten it, but not below the least."""
+        self._is_known_down = True
+        await self._move("down", self.reason)
+        logger.info("MCP server %s is down: %s", self.config.slug, self.reason)
+        await asyncio.sleep(RETRY_SECONDS[0])
+        await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     async def _session(self) -> None:
         """One connection, from entering to leaving."""
         self._is_broken = False
-        async with contextlib.AsyncExitStack() as stack:
-            # Not anyio.fail_after: its scope would have to be left before the client's.
-            async with asyncio.timeout(self.config.connect_timeout_seconds):
-                client, isolation = await self._enter(stack)
-                self.definitions = await self._list(client)
-            isolation.is_armed = True
-            stack.callback(self._end)
-            if self._has_subscriptions(client):
-                listening = asyncio.ensure_future(self._listen(client))
-                stack.push_async_callback(_reap, listening)
-            self._client, self._generation = client, self._generation + 1
-            self._protocol_version = str(client.protocol_version)
+        async with connected(self.config, on_end=self._end, on_change=self._wake.set) as connection:
+            self._client, self._catalog = connection.client, connection.catalog
+            self._generation += 1
+            self._protocol_version = str(connection.client.protocol_version)
+            self._ready_at = time.monotonic()
+            self._is_known_down = False
             self._wake.clear()
-            self._has_failed = False
             await self._move("ready", "")
-            await self._keep(client)
+            await self._keep(connection)
 
-    async def _enter(self, stack: contextlib.AsyncExitStack) -> tuple[Client, IsolatingTransport]:
-        config = self.config
-        limits = httpx2.Limits(max_connections=config.calls_at_once + 8)
-        isolation = IsolatingTransport(httpx2.AsyncHTTPTransport(limits=limits))
-        http = await stack.enter_async_context(
-            httpx2.AsyncClient(
-                transport=isolation,
-                headers=dict(config.headers),
-                # The proxies of this machine are no part of the deployment's configuration.
-                trust_env=False,
-                timeout=httpx2.Timeout(
-                    config.connect_timeout_seconds, read=config.call_timeout_seconds + 5
-                ),
-            )
-        )
-        transport = streamable_http_client(config.url, http_client=http)
-        client = Client(
-            watched(transport, self._end),  # type: ignore[arg-type]
-            cache=None,
-            read_timeout_seconds=config.connect_timeout_seconds,
-            message_handler=self._on_message,
-            client_info=CLIENT,
-        )
-        return await stack.enter_async_context(client), isolation
-
-    async def _keep(self, client: Client) -> None:
+    async def _keep(self, connection: Connection) -> None:
         """The heartbeat is a full list: a sign of life, new tools, changed definitions."""
-        while not self._is_closed:
+        while True:
             await self._sleep(self.config.heartbeat_seconds)
             if self._is_closed:
                 return
             if self._is_broken:
                 raise ConnectionError("the connection was closed")
             async with asyncio.timeout(LIST_SECONDS):
-                definitions = await self._list(client)
-            if definitions != self.definitions:
-                self.definitions = definitions
+                catalog = await connection.list_tools()
+            if catalog != self._catalog:
+                self._catalog = catalog
                 self._on_change(self.health())
-
-    async def _list(self, client: Client) -> list[mcp.types.Tool]:
-        found: dict[str, mcp.types.Tool] = {}
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            page = await client.list_tools(cursor=cursor, cache_mode="bypass")
-            for definition in page.tools:
-                found.setdefault(definition.name, definition)
-            cursor = page.next_cursor
-            if cursor is None:
-                return list(found.values())
-        raise ConnectionError("its list of tools does not end")
-
-    def _has_subscriptions(self, client: Client) -> bool:
-        tools = client.server_capabilities.tools
-        return str(client.protocol_version) >= "2026" and bool(tools and tools.list_changed)
-
-    async def _listen(self, client: Client) -> None:
-        """News of changed tools, since 2026-07-28; the heartbeat covers for it if it breaks."""
-        with contextlib.suppress(Exception):
-            async with client.listen(tools_list_changed=True) as changes:
-                async for _ in changes:
-                    self._wake.set()
-
-    async def _on_message(self, message: Any) -> None:
-        if isinstance(message, mcp.types.ToolListChangedNotification):
-            self._wake.set()
+            # A server that never stops to announce changes is listened to, now and then.
+            await asyncio.sleep(RELIST_PAUSE_SECONDS)
 
     def _end(self) -> None:
         """At once, before callers learn of it: nobody may pick up a dead connection."""
@@ -322,6 +243,11 @@ class Owner:
             self._changed.notify_all()
 
 
-async def _reap(task: asyncio.Future[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task}, timeout=2)
+def _reporter(on_progress: OnProgress | None) -> ProgressFnT | None:
+    if on_progress is None:
+        return None
+
+    async def report(progress: float, total: float | None, message: str | None) -> None:
+        await on_progress(progress, total, message)
+
+    return report

@@ -5,15 +5,17 @@ other call of the same client (mcp 2.3.0).
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx2
-from mcp.types import CONNECTION_CLOSED
+from mcp.types import CONNECTION_CLOSED, JSONRPCResponse
+
+from chat.mcp.definitions import take_out_broken
+from chat.mcp.failures import TOO_LARGE, refusal_of
 
 MAX_BODY_BYTES = 8 << 20
-NOTIFICATION_SECONDS = 5
-TOO_LARGE = "the result is larger than can be accepted"
+COURTESY_SECONDS = 3
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -28,15 +30,18 @@ class IsolatingTransport(httpx2.AsyncBaseTransport):
         self.is_armed = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if not self.is_armed or request.method != "POST":
-            return await self._inner.handle_async_request(request)
-        if _is_notification(request.content):
-            # The SDK sends these one after the other: a slow one would hold up all calls.
-            limits = dict.fromkeys(("connect", "read", "write", "pool"), NOTIFICATION_SECONDS)
+        if _is_courtesy(request):
+            # The SDK sends these one after the other, and before it lets go of a connection:
+            # a slow one would hold up everything else.
+            limits = dict.fromkeys(("connect", "read", "write", "pool"), COURTESY_SECONDS)
             request.extensions = {**request.extensions, "timeout": limits}
+        if request.method != "POST":
+            return await self._inner.handle_async_request(request)
         try:
             return await _bounded(await self._inner.handle_async_request(request))
         except httpx2.TransportError as error:
+            if not self.is_armed:
+                raise
             is_sent = not isinstance(error, _NOT_SENT)
             return _failure(str(error) or type(error).__name__, is_sent=is_sent)
 
@@ -44,12 +49,19 @@ class IsolatingTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _is_notification(content: bytes) -> bool:
+def _is_courtesy(request: httpx2.Request) -> bool:
+    """A farewell, or a notification: nobody waits for its answer."""
+    if request.method != "POST":
+        return request.method == "DELETE"
+    content = request.content
     return b'"method":"notifications/' in content and b'"id":' not in content[:200]
 
 
 async def _bounded(response: httpx2.Response) -> httpx2.Response:
     """A JSON body has no limit in the SDK; an event of a stream has one."""
+    if refusal := refusal_of(response.status_code):
+        await response.aclose()
+        return _failure(refusal, is_sent=False)
     if not response.headers.get("content-type", "").startswith("application/json"):
         return response
     body = bytearray()
@@ -76,9 +88,12 @@ def _failure(message: str, *, is_sent: bool) -> httpx2.Response:
 class _WatchedRead:
     """A read stream that reports its end before anybody who waits for it learns of it."""
 
-    def __init__(self, inner: Any, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, inner: Any, on_end: Callable[[], None], on_broken: Callable[[Sequence[str]], None]
+    ) -> None:
         self._inner = inner
         self._on_end = on_end
+        self._on_broken = on_broken
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -95,14 +110,22 @@ class _WatchedRead:
 
     async def __anext__(self) -> Any:
         try:
-            return await self._inner.__anext__()
+            item = await self._inner.__anext__()
         except BaseException:
             self._on_end()
             raise
+        message = getattr(item, "message", None)
+        if isinstance(message, JSONRPCResponse) and (broken := take_out_broken(message.result)):
+            self._on_broken(broken)
+        return item
 
 
 @contextlib.asynccontextmanager
-async def watched(transport: Any, on_end: Callable[[], None]) -> AsyncIterator[tuple[Any, Any]]:
-    """The SDK transport, with `on_end` called the moment its read stream ends."""
+async def watched(
+    transport: Any, *, on_end: Callable[[], None], on_broken: Callable[[Sequence[str]], None]
+) -> AsyncIterator[tuple[Any, Any]]:
+    """The SDK's transport; `on_end` is called the moment its read stream ends, `on_broken` with
+    the names of tools that were taken out of a list.
+    """
     async with transport as (read, write):
-        yield _WatchedRead(read, on_end), write
+        yield _WatchedRead(read, on_end, on_broken), write

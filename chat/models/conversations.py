@@ -42,9 +42,7 @@ class Conversation(models.Model):
         """A new conversation with its first question, in one transaction."""
         with transaction.atomic():
             title = title_of(text)
-            conversation = cls.objects.create(
-                owner=owner, title=title, system_prompt=system_prompt
-            )
+            conversation = cls.objects.create(owner=owner, title=title, system_prompt=system_prompt)
             return conversation.ask(text, **options)
 
     def ask(
@@ -138,7 +136,8 @@ class Message(models.Model):
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(role="user", run=None) | models.Q(role="assistant", run__isnull=False),
+                condition=models.Q(role="user", run=None)
+                | models.Q(role="assistant", run__isnull=False),
                 name="message_answer_has_run",
             )
         ]

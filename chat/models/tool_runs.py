@@ -27,7 +27,9 @@ class MCPServer(models.Model):
     source = models.CharField(
         max_length=12, choices=Source.choices, default=Source.ADMIN, editable=False
     )
-    url = models.URLField(max_length=500, help_text="Its streamable HTTP address, often ending in /mcp.")
+    url = models.URLField(
+        max_length=500, help_text="Its streamable HTTP address, often ending in /mcp."
+    )
     is_enabled = models.BooleanField("enabled", default=True)
     state = models.CharField(
         max_length=12, choices=State.choices, default=State.UNKNOWN, editable=False

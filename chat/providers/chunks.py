@@ -109,9 +109,9 @@ def _read_content(content: Any, found: list[ProviderEvent]) -> None:
         if content:
             found.append(ContentDelta(text=content))
         return
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, Mapping) and isinstance(text := part.get("text"), str) and text:
-            found.append(ContentDelta(text=text))
+    parts = content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    found += [ContentDelta(text=text) for text in texts if isinstance(text, str) and text]
 
 
 def _detail(usage: Mapping[str, Any], group: str, name: str) -> Any:

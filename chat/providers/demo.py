@@ -7,7 +7,7 @@ offered, asks for them, and speaks about their results.
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from chat.agent.ports import (
     ContentDelta,
@@ -72,7 +72,7 @@ class DemoProvider:
 
     async def chat_stream(
         self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
-    ) -> AsyncIterator[ProviderEvent]:
+    ) -> AsyncGenerator[ProviderEvent, None]:
         """See ports.Provider."""
         question = next(
             (str(m["content"]) for m in reversed(transcript) if m["role"] == "user"), ""
@@ -149,5 +149,3 @@ def _item(text: str) -> str:
 def _words(text: str) -> Iterator[str]:
     """The text in pieces as a model streams it; joined they are the text."""
     yield from re.findall(r"\s*\S+|\s+$", text)
-
-

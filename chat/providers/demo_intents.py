@@ -131,7 +131,8 @@ ROWS = (
     _row(r"\btime\b[^?.!\n]*?\b(?:in|for)\s+(?P<places>[a-z]{3,}(?:[ ]?/?[a-z]{3,})?)", _time),
     _row(r"\bwhat time is it\b|\bcurrent time\b|\bwhat'?s the time\b", _local_time),
     _row(
-        rf"\bhow (?:many|much)\s+(?P<target>{UNIT})\b[^\d?]*(?P<value>{NUMBER})\s*(?P<source>{UNIT})\b",
+        rf"\bhow (?:many|much)\s+(?P<target>{UNIT})\b[^\d?]*"
+        rf"(?P<value>{NUMBER})\s*(?P<source>{UNIT})\b",
         _units,
     ),
     _row(

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from chat.agent.ports import ProviderEvent
 from chat.errors import ProviderError
 from chat.providers.chunks import Answer
 from chat.providers.failures import from_status, from_transport, not_a_stream
-from chat.providers.sse import FrameDecoder
+from chat.providers.sse import Frame, FrameDecoder
 from chat.tools import Tool
 from chat.transcript import ChatMessage
 
@@ -56,7 +56,7 @@ class OpenAIProvider:
 
     async def chat_stream(
         self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
-    ) -> AsyncIterator[ProviderEvent]:
+    ) -> AsyncGenerator[ProviderEvent, None]:
         """See ports.Provider. The connection is closed as soon as the generator is."""
         response = await self._send(self._body(transcript, tools))
         try:
@@ -101,42 +101,84 @@ class OpenAIProvider:
             raise ProviderError("The address of the model's API is not valid.") from error
         return response
 
-    async def _events(self, response: httpx.Response) -> AsyncIterator[ProviderEvent]:
-        decoder, answer = FrameDecoder(), Answer()
-        start, size, has_frames = bytearray(), 0, False
-        loop = asyncio.get_running_loop()
-        patience = self._timeouts.first_token
-        deadline = loop.time() + patience
+    async def _events(self, response: httpx.Response) -> AsyncGenerator[ProviderEvent, None]:
+        answer, body = Answer(), Body()
+        watch = Watchdog(self._timeouts)
         chunks = response.aiter_raw()
-        while (chunk := await _next(chunks, deadline, patience)) is not None:
-            size += len(chunk)
-            if size > MAX_STREAM_BYTES:
-                raise ProviderError("The model's answer is larger than can be accepted.")
-            if not has_frames and len(start) < MAX_ERROR_BYTES:
-                start += chunk
-            for frame in decoder.feed(chunk):
-                has_frames = True
-                for event in answer.read(_payload(frame.event, frame.data)):
+        while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
+            for frame in body.feed(chunk):
+                for event in answer.read(_payload(frame)):
                     yield event
-                    # Time in which we were not reading is not the model's silence.
-                    patience = self._timeouts.idle
-                    deadline = loop.time() + patience
-            if answer.is_done:
-                break
-        for frame in decoder.flush():
-            has_frames = True
-            for event in answer.read(_payload(frame.event, frame.data)):
-                yield event
-        if not has_frames:
-            for event in _whole(answer, bytes(start)):
-                yield event
+                    watch.heard()
+        for event in body.rest(answer):
+            yield event
         for event in answer.finish():
             yield event
 
 
-def _payload(event: str, data: str) -> str:
+class Body:
+    """The bytes of a response: a stream, or what some servers send in its place."""
+
+    def __init__(self) -> None:
+        self._decoder = FrameDecoder()
+        self._size = 0
+        self._has_frames = False
+        self._start = bytearray()
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames that are complete now. Raises ProviderError past MAX_STREAM_BYTES."""
+        self._size += len(chunk)
+        if self._size > MAX_STREAM_BYTES:
+            raise ProviderError("The model's answer is larger than can be accepted.")
+        frames = self._decoder.feed(chunk)
+        self._has_frames = self._has_frames or bool(frames)
+        if not self._has_frames and len(self._start) < MAX_ERROR_BYTES:
+            self._start += chunk
+        return frames
+
+    def rest(self, answer: Answer) -> list[ProviderEvent]:
+        """What the end of the bytes leaves: a last frame, or one JSON document without a stream."""
+        frames = self._decoder.flush()
+        if frames or self._has_frames:
+            return [event for frame in frames for event in answer.read(_payload(frame))]
+        try:
+            value = json.loads(self._start)
+        except ValueError:
+            raise not_a_stream(bytes(self._start)) from None
+        return answer.read_chunk(value)
+
+
+class Watchdog:
+    """Bounds the model's silence. Time in which we were not reading is not its silence."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._patience = timeouts.first_token
+        self._deadline = self._from_now()
+
+    def heard(self) -> None:
+        """Something with a meaning has come."""
+        self._patience = self._timeouts.idle
+        self._deadline = self._from_now()
+
+    async def next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """The next bytes; None at their end."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            raise _silent(self._patience) from error
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
+
+    def _from_now(self) -> float:
+        return asyncio.get_running_loop().time() + self._patience
+
+
+def _payload(frame: Frame) -> str:
     """An `error` frame reads like an error in the stream, whatever it holds."""
-    if event != "error":
+    data = frame.data
+    if frame.event != "error":
         return data
     try:
         value = json.loads(data)
@@ -145,25 +187,6 @@ def _payload(event: str, data: str) -> str:
     if isinstance(value, dict) and "error" in value:
         return data
     return json.dumps({"error": value or "no reason given"})
-
-
-def _whole(answer: Answer, body: bytes) -> list[ProviderEvent]:
-    """A body that is no stream: one JSON completion, or an error."""
-    try:
-        value = json.loads(body)
-    except ValueError:
-        raise not_a_stream(body) from None
-    return answer.read_chunk(value)
-
-
-async def _next(chunks: AsyncIterator[bytes], deadline: float, patience: float) -> bytes | None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await anext(chunks, None)
-    except TimeoutError as error:
-        raise _silent(patience) from error
-    except httpx.TransportError as error:
-        raise from_transport(error) from error
 
 
 async def _read_some(response: httpx.Response) -> bytes:

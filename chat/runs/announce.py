@@ -40,5 +40,3 @@ async def announce(run: AgentRun, title: str, state: str) -> None:
 def wire_form(message: dict[str, Any]) -> dict[str, Any]:
     """The announcement as the page's WebSocket gets it."""
     return {**message, "type": "conversation"}
-
-

@@ -40,7 +40,9 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
     log: RunLog | None = None
     while True:
         log = engine().journal.log(run_id) or log
-        batch = _in_memory(log, after) or await in_pool(read_batch, run_id, after)
+        batch = _in_memory(log, after)
+        if batch is None:
+            batch = await in_pool(read_batch, run_id, after)
         if batch.frames:
             after += len(batch.frames)
             quiet_since = time.monotonic()

@@ -74,7 +74,8 @@ class Journal:
 
     async def aclose(self) -> None:
         """Store what is waiting, then stop the writer."""
-        while (self._dirty or self._is_writing) and not self._task.done():
+        # At most a few commits away; an Event would have to be set at every one of them.
+        while (self._dirty or self._is_writing) and not self._task.done():  # noqa: ASYNC110
             await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})

@@ -53,9 +53,7 @@ class Recorder:
         self._is_over = True
         steps: dict[str, Any] = json.loads(encode({"steps": self.steps.to_json()}))
         text = event.data.get("content", self.steps.final_text)
-        return effects.of_ending(
-            self._log.run_id, event, status_of(event), steps["steps"], text
-        )
+        return effects.of_ending(self._log.run_id, event, status_of(event), steps["steps"], text)
 
 
 def status_of(ending: ChatEvent) -> RunStatus:
@@ -65,5 +63,3 @@ def status_of(ending: ChatEvent) -> RunStatus:
         return RunStatus.INTERRUPTED if is_interrupted else RunStatus.FAILED
     is_cancelled = ending.data["finish_reason"] == "cancelled"
     return RunStatus.CANCELLED if is_cancelled else RunStatus.COMPLETED
-
-

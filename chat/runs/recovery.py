@@ -54,9 +54,7 @@ def orphans() -> list[tuple[UUID, int]]:
 def take_over(run_id: UUID, lease: int) -> tuple[AgentRun, Steps] | None:
     """Make an orphaned run ours; None if another process was faster."""
     mine = AgentRun.objects.filter(pk=run_id, lease=lease, status__in=ACTIVE_STATUSES)
-    if not mine.update(
-        lease=F("lease") + 1, status=RunStatus.RUNNING, heartbeat_at=timezone.now()
-    ):
+    if not mine.update(lease=F("lease") + 1, status=RunStatus.RUNNING, heartbeat_at=timezone.now()):
         return None
     rows = RunEvent.objects.filter(run_id=run_id).order_by("seq")
     steps = Steps.of(row.to_event() for row in rows.iterator())

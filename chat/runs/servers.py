@@ -73,7 +73,7 @@ class ServerStates:
 
 def _save(health: ServerHealth) -> None:
     values: dict[str, Any] = {"state": health.state, "state_reason": health.reason}
-    if health.state == MCPServer.State.READY:
+    if health.state == "ready":
         values["last_seen_at"] = timezone.now()
         values["protocol_version"] = health.protocol_version
         values["tool_names"] = list(health.tool_names)

@@ -15,13 +15,12 @@ from django.utils import timezone
 from chat.runs.effects import Effect
 from chat.runs.run_log import Row
 
-_ACTIVE = "('running', 'awaiting_approval')"
-
-_MOVE_SQLITE = f"""
+_MOVE_SQLITE = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS lease,
              json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
-WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
+WHERE id = batch.run AND chat_agentrun.lease = batch.lease
+  AND status IN ('running', 'awaiting_approval')
 RETURNING id, cancel_requested_at
 """
 _INSERT_SQLITE = """
@@ -29,10 +28,11 @@ INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(%s)
 """
-_MOVE_POSTGRESQL = f"""
+_MOVE_POSTGRESQL = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS batch (run, lease, seq)
-WHERE id = batch.run AND chat_agentrun.lease = batch.lease AND status IN {_ACTIVE}
+WHERE id = batch.run AND chat_agentrun.lease = batch.lease
+  AND status IN ('running', 'awaiting_approval')
 RETURNING id, cancel_requested_at
 """
 _INSERT_POSTGRESQL = """
@@ -75,11 +75,15 @@ def write(slices: list[Slice]) -> Written:
 def _move(slices: list[Slice]) -> dict[UUID, bool]:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            runs = [[part.run_id.hex, part.lease, part.last_seq] for part in slices]
-            cursor.execute(_MOVE_SQLITE, [_sqlite_time(timezone.now()), json.dumps(runs)])
+            plain = [(part.run_id.hex, part.lease, part.last_seq) for part in slices]
+            cursor.execute(_MOVE_SQLITE, [_sqlite_time(timezone.now()), json.dumps(plain)])
             # Judged here: SQLite 3.40 answers `IS NOT NULL` with 1 for NULL in this RETURNING.
             return {UUID(run_id): asked is not None for run_id, asked in cursor.fetchall()}
-        columns = ([p.run_id for p in slices], [p.lease for p in slices], [p.last_seq for p in slices])
+        columns = (
+            [p.run_id for p in slices],
+            [p.lease for p in slices],
+            [p.last_seq for p in slices],
+        )
         cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *columns])
         return {run_id: asked is not None for run_id, asked in cursor.fetchall()}
 
@@ -94,7 +98,10 @@ def _insert(slices: list[Slice]) -> None:
         return
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            plain = [(run.hex, number, kind, data, _sqlite_time(at)) for run, number, kind, data, at in rows]
+            plain = [
+                (run.hex, number, kind, data, _sqlite_time(at))
+                for run, number, kind, data, at in rows
+            ]
             cursor.execute(_INSERT_SQLITE, [json.dumps(plain)])
         else:
             cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])

@@ -1,6 +1,6 @@
 """Who is asking. One way in for pages, programs and event streams."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
@@ -13,7 +13,15 @@ from chat.models import ApiToken
 from chat.runs.pool import in_pool
 from chat.views.bodies import BadRequest
 
-View = Callable[..., Awaitable[HttpResponseBase]]
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+
+class ApiRequest(HttpRequest):
+    """What a view behind `api` gets: a request of a known person."""
+
+    person: Any
+    token_user: Any
+    _dont_enforce_csrf_checks: bool
 
 
 class TokenMiddleware:
@@ -26,18 +34,19 @@ class TokenMiddleware:
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
+        self.get_response: Any = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    async def __call__(self, request: ApiRequest) -> HttpResponseBase:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             request.token_user = await in_pool(ApiToken.owner_of, token.strip())
             if request.token_user is None:
                 return failure("This token is not valid.", "UNAUTHENTICATED", status=401)
             request._dont_enforce_csrf_checks = True
-        return await self.get_response(request)
+        response: HttpResponseBase = await self.get_response(request)
+        return response
 
 
 async def person(request: HttpRequest) -> Any:
@@ -59,7 +68,7 @@ def api(*methods: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        async def checked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        async def checked(request: ApiRequest, **kwargs: Any) -> HttpResponseBase:
             response = await _answer(view, methods, request, kwargs)
             if "Cache-Control" not in response.headers:
                 response.headers["Cache-Control"] = "no-store"
@@ -71,7 +80,7 @@ def api(*methods: str) -> Callable[[View], View]:
 
 
 async def _answer(
-    view: View, methods: tuple[str, ...], request: HttpRequest, kwargs: dict[str, Any]
+    view: View, methods: tuple[str, ...], request: ApiRequest, kwargs: dict[str, Any]
 ) -> HttpResponseBase:
     request.person = await person(request)
     if request.person is None:

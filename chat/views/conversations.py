@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpResponseBase, JsonResponse
 from django.urls import reverse
 
 from chat.models import AgentRun, Conversation, ToolRun
 from chat.runs.pool import in_pool
-from chat.views.access import api, not_found
+from chat.views.access import ApiRequest, api, not_found
 from chat.views.bodies import BadRequest
 from chat.views.questions import ask
 
@@ -17,7 +17,7 @@ PAGE_SIZE = 50
 
 
 @api("GET", "POST")
-async def collection(request: HttpRequest) -> HttpResponseBase:
+async def collection(request: ApiRequest) -> HttpResponseBase:
     """GET: the person's conversations, newest first, paged. POST: a new one with its question."""
     if request.method == "POST":
         return _started(await ask(request))
@@ -28,14 +28,14 @@ async def collection(request: HttpRequest) -> HttpResponseBase:
 
 
 @api("GET")
-async def item(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+async def item(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """One conversation with its messages, runs and tool runs."""
     found = await in_pool(_whole, request.person, pk)
     return not_found() if found is None else JsonResponse(found)
 
 
 @api("POST")
-async def messages(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+async def messages(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """Ask in a conversation; 409 while an answer is in progress there."""
     return _started(await ask(request, pk))
 

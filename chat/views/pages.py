@@ -1,7 +1,7 @@
 """The pages and their fragments. They work without JavaScript; with it, they are only quicker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from chat.views.shown import TURNS, sidebar_of, tool_count, turn_of, turns_of
 THEMES = {"light", "dark"}
 THEME_COOKIE_SECONDS = 365 * 24 * 3600
 
-Page = Callable[..., Awaitable[HttpResponse]]
+Page = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def theme(request: HttpRequest) -> HttpResponse:
 async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
     form = MessageForm(request.POST)
     if not form.is_valid():
-        problem = " ".join(form.errors["message"])
+        problem = " ".join(str(error) for error in form.errors["message"])
         return await _refuse(request, conversation, problem, status=400)
     text = form.cleaned_data["message"]
     try:
@@ -176,7 +176,7 @@ def _wanted_turns(request: HttpRequest) -> int:
 
 
 async def _find(request: HttpRequest, pk: UUID) -> Conversation:
-    found = await in_pool(Conversation.objects.filter(pk=pk, owner=request.user).first)
+    found = await in_pool(Conversation.objects.filter(pk=pk, owner_id=request.user.pk).first)
     if found is None:
         raise Http404
     return found
@@ -184,7 +184,7 @@ async def _find(request: HttpRequest, pk: UUID) -> Conversation:
 
 async def _find_run(request: HttpRequest, pk: UUID) -> AgentRun:
     runs = AgentRun.objects.select_related("conversation", "message", "answer")
-    found = await in_pool(runs.filter(pk=pk, conversation__owner=request.user).first)
+    found = await in_pool(runs.filter(pk=pk, conversation__owner_id=request.user.pk).first)
     if found is None:
         raise Http404
     return found

@@ -4,15 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.http import HttpRequest
 
 from chat.models import AgentRun, Conversation
 from chat.runs import supervisor
 from chat.runs.pool import in_pool
+from chat.views.access import ApiRequest
 from chat.views.bodies import Question, read_question
 
 
-async def ask(request: HttpRequest, conversation_id: UUID | None = None) -> AgentRun | None:
+async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> AgentRun | None:
     """Store the request's question and start its run; None if the conversation is not theirs.
 
     A repeated Idempotency-Key gives the first request's run. Raises BadRequest, RunActive,
@@ -34,7 +34,7 @@ def _store(
 ) -> tuple[AgentRun, bool] | None:
     if earlier := _earlier(owner, question):
         return earlier, False
-    options = {
+    options: dict[str, Any] = {
         "model_name": question.model_name,
         "idempotency_key": question.idempotency_key,
     }
@@ -57,6 +57,4 @@ def _store(
 def _earlier(owner: Any, question: Question) -> AgentRun | None:
     if question.idempotency_key is None:
         return None
-    return AgentRun.objects.filter(
-        owner=owner, idempotency_key=question.idempotency_key
-    ).first()
+    return AgentRun.objects.filter(owner=owner, idempotency_key=question.idempotency_key).first()

@@ -3,23 +3,23 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpResponseBase, JsonResponse
 
 from chat.models import AgentRun
 from chat.runs import supervisor
 from chat.runs.pool import in_pool
-from chat.views.access import api, not_found
+from chat.views.access import ApiRequest, api, not_found
 
 
 @api("GET")
-async def item(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+async def item(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """How a run is doing."""
     run = await find(request, pk)
     return not_found() if run is None else JsonResponse(_state(run))
 
 
 @api("POST")
-async def cancellations(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+async def cancellations(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """Stop a run: 202 the first time, 200 when there is nothing left to stop."""
     run = await find(request, pk)
     if run is None:
@@ -28,7 +28,7 @@ async def cancellations(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return JsonResponse({"id": str(run.pk)}, status=202 if is_first else 200)
 
 
-async def find(request: HttpRequest, pk: UUID) -> AgentRun | None:
+async def find(request: ApiRequest, pk: UUID) -> AgentRun | None:
     return await in_pool(AgentRun.objects.filter(pk=pk, owner=request.person).first)
 
 

@@ -86,7 +86,8 @@ def _shown(runs: list[AgentRun]) -> list[ShownRun]:
     started: dict[UUID, dict[str, datetime]] = {}
     times = ToolRun.objects.filter(run__in=runs, started_at__isnull=False)
     for run_id, call_id, at in times.values_list("run_id", "call_id", "started_at"):
-        started.setdefault(run_id, {})[call_id] = at
+        if at:
+            started.setdefault(run_id, {})[call_id] = at
     notices = _notices(runs)
     thought = _thought_until(runs)
     return [

@@ -5,18 +5,23 @@ from uuid import UUID
 
 from asgiref.sync import SyncToAsync
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 
 from chat.models import AgentRun, RunStatus
 from chat.runs.feed import follow
 from chat.runs.pool import in_pool
-from chat.views.access import api, failure, not_found
+from chat.views.access import ApiRequest, api, failure, not_found
 from chat.views.bodies import BadRequest
 from chat.views.questions import ask
 
 
 @api("POST")
-async def chat_stream(request: HttpRequest) -> HttpResponseBase:
+async def chat_stream(request: ApiRequest) -> HttpResponseBase:
     """Start a run and stream its events. A client that leaves does not stop the run."""
     run = await ask(request)
     if run is None:
@@ -25,7 +30,7 @@ async def chat_stream(request: HttpRequest) -> HttpResponseBase:
 
 
 @api("POST")
-async def chat(request: HttpRequest) -> HttpResponseBase:
+async def chat(request: ApiRequest) -> HttpResponseBase:
     """Start a run and answer when it is over."""
     run = await ask(request)
     if run is None:
@@ -46,7 +51,7 @@ async def chat(request: HttpRequest) -> HttpResponseBase:
 
 
 @api("GET")
-async def run_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+async def run_events(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """Follow a run from any event on."""
     run = await in_pool(AgentRun.objects.filter(pk=pk, owner=request.person).first)
     if run is None:
@@ -59,7 +64,7 @@ async def run_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return event_stream(run, after)
 
 
-def cursor(request: HttpRequest) -> int:
+def cursor(request: ApiRequest) -> int:
     """Last-Event-ID, else ?after=, else 0. Raises BadRequest for anything but a number."""
     text = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
@@ -90,7 +95,8 @@ async def release_request_thread() -> None:
     stream of an hour would hold both for an hour. What needs a thread later gets a new one.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = context and SyncToAsync.context_to_thread_executor.pop(context, None)
-    if executor:
+    if context is None:
+        return
+    if executor := SyncToAsync.context_to_thread_executor.pop(context, None):
         executor.submit(connections.close_all)
         executor.shutdown(wait=False)

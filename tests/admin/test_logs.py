@@ -31,7 +31,11 @@ def test_filters_and_search_leave_only_what_fits(alice: Person, carol: Person) -
     tool_run = asked(alice)
     link = f"{LIST}{tool_run.pk}/change/"
 
-    for fits in ({"outcome": "ok"}, {"tool": "echo"}, {"server__id__exact": str(tool_run.server_id)}):
+    for fits in (
+        {"outcome": "ok"},
+        {"tool": "echo"},
+        {"server__id__exact": str(tool_run.server_id)},
+    ):
         assert link in carol.http.get(LIST, params=fits | {"q": tool_run.call_id}).text
     for misses in ({"outcome": "timeout"}, {"over_ms": "10000"}, {"tool": "add"}):
         assert link not in carol.http.get(LIST, params=misses | {"q": tool_run.call_id}).text
@@ -81,7 +85,11 @@ def test_a_run_shows_its_events(alice: Person, carol: Person) -> None:
 def test_a_token_is_shown_once_and_its_hash_never(alice: Person, carol: Person) -> None:
     page = carol.http.get("/admin/chat/apitoken/add/").text
     token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page)
-    form = {"csrfmiddlewaretoken": token[1] if token else "", "owner": alice.user.pk, "name": "script"}
+    form = {
+        "csrfmiddlewaretoken": token[1] if token else "",
+        "owner": alice.user.pk,
+        "name": "script",
+    }
 
     made = carol.http.post("/admin/chat/apitoken/add/", data=form, follow_redirects=True).text
     again = carol.http.get("/admin/chat/apitoken/").text

@@ -119,7 +119,6 @@ async def test_a_stale_lease_writes_nothing(journal: Journal) -> None:
 async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
     chance = random.Random(7)
     runs = await in_pool(running, 60)
-    tasks = []
 
     async def answer(run: AgentRun) -> None:
         recorder = Recorder(journal, journal.open(run.pk, 1, 0))
@@ -130,8 +129,7 @@ async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
         except asyncio.CancelledError:
             await recorder.end(events.done("", finish_reason="cancelled", usage={}))
 
-    for run in runs:
-        tasks.append(asyncio.create_task(answer(run)))
+    tasks = [asyncio.create_task(answer(run)) for run in runs]
     for task in tasks:
         await asyncio.sleep(chance.random() * 0.01)
         task.cancel()

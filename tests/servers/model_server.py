@@ -2,7 +2,8 @@
 
 Directives in the last user message, in order:
 
-    [[text Hello world]]        streams the words        [[tokens 200 delay 10]]  t1 t2 … every 10 ms
+    [[text Hello world]]        streams the words
+    [[tokens 200 delay 10]]     t1 t2 …, one every 10 ms
     [[call NAME {"a": 1}]]      asks for a tool; several in a row are parallel
     [[then]]                    what follows is the next step, after the results
     [[loop NAME {"a": 1}]]      asks for the tool in every step
@@ -98,7 +99,9 @@ class ScriptedModelServer:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:])
         }
-        body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}")
+        body = json.loads(
+            await reader.readexactly(int(headers.get("content-length", "0"))) or b"{}"
+        )
         self.requests.append((headers, body))
         if problem := mismatch(body["messages"]):
             await plain(writer, "400 Bad Request", json.dumps({"error": {"message": problem}}))
@@ -261,4 +264,3 @@ class Script:
         await self.begin()
         self.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
         await self.writer.drain()
-

@@ -31,7 +31,7 @@ class Site:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = os.environ | {"LLM_MODEL": "scripted"} | environment
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed on leaving)
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -187,7 +187,11 @@ def test_limits_are_told_with_a_time(new_site: Callable[..., Site], alice: Perso
         refused = api.post("/api/conversations/", json={"message": "more"})
         for run_id in runs:
             api.post(f"/api/runs/{run_id}/cancellations/")
-            wait_until(lambda run_id=run_id: api.get(f"/api/runs/{run_id}/").json()["status"] == "cancelled")
+            wait_until(
+                lambda run_id=run_id: (
+                    api.get(f"/api/runs/{run_id}/").json()["status"] == "cancelled"
+                )
+            )
         ask(api, "[[text third]]")
         too_fast = api.post("/api/conversations/", json={"message": "fourth"})
 

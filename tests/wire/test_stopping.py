@@ -70,7 +70,9 @@ def test_stop_at_once_still_ends_the_run(alice: Person) -> None:
         assert [frame.id for frame in seen] == list(range(1, len(seen) + 1))
 
 
-def test_stop_from_another_process_stops_it_too(alice: Person, new_site: Callable[..., Site]) -> None:
+def test_stop_from_another_process_stops_it_too(
+    alice: Person, new_site: Callable[..., Site]
+) -> None:
     other = new_site()
     started = begin(alice.api, "[[tokens 2000 delay 10]]")
     with httpx.Client(base_url=other.url, headers=alice.headers, timeout=30) as there:

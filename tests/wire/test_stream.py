@@ -61,7 +61,11 @@ def test_tool_failures_are_results_and_the_answer_goes_on(alice: Person) -> None
     )
 
     results = [frame.data for frame in seen if frame.event == "tool_result"]
-    assert sorted(result["outcome"] for result in results) == ["blocked", "tool_error", "tool_error"]
+    assert sorted(result["outcome"] for result in results) == [
+        "blocked",
+        "tool_error",
+        "tool_error",
+    ]
     assert all(result["is_error"] for result in results)
     assert any("no luck" in result["result"] for result in results)
     assert any("invented" in result["result"] for result in results)

@@ -48,7 +48,7 @@ class Command(BaseCommand):
     async def _answer(self, config: AgentConfig, question: str, as_frames: bool) -> bool:
         async with (
             await create_agent(config) as agent,
-            aclosing(agent.stream_with_tools(question)) as events,  # type: ignore[type-var]
+            aclosing(agent.stream_with_tools(question)) as events,
         ):
             async for event in events:
                 text = event.to_sse() if as_frames else line_of(event)

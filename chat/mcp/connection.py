@@ -1,0 +1,131 @@
+"""One connection to one server: entered, listed and listened to through the SDK."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx2
+import mcp.types
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from chat.mcp.config import ServerConfig
+from chat.mcp.definitions import Catalog, usable_schema
+from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
+
+MAX_PAGES = 50
+REAP_SECONDS = 2
+CLIENT = mcp.types.Implementation(name="ferryline", version="1")
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    config: ServerConfig, *, on_end: Callable[[], None], on_change: Callable[[], None]
+) -> AsyncIterator["Connection"]:
+    """Connect and list the tools within the connect timeout. Enter and leave in one task.
+
+    `on_end` is called before anybody else can see that the connection is over; `on_change`
+    when the server says that its tools have changed.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        connection = Connection(config, on_change)
+        # Not anyio.fail_after: its scope would have to be left before the client's.
+        async with asyncio.timeout(config.connect_timeout_seconds):
+            isolation = await connection.enter(stack, on_end)
+            await connection.list_tools()
+        isolation.is_armed = True
+        listening = asyncio.ensure_future(connection.listen())
+        stack.push_async_callback(_reap, listening)
+        stack.callback(on_end)
+        yield connection
+
+
+class Connection:
+    """`catalog` is what `list_tools` saw last."""
+
+    client: Client
+
+    def __init__(self, config: ServerConfig, on_change: Callable[[], None]) -> None:
+        self.catalog = Catalog()
+        self._config = config
+        self._on_change = on_change
+        self._broken: list[str] = []
+
+    async def enter(
+        self, stack: contextlib.AsyncExitStack, on_end: Callable[[], None]
+    ) -> IsolatingTransport:
+        config = self._config
+        limits = httpx2.Limits(max_connections=config.calls_at_once + 8)
+        isolation = IsolatingTransport(httpx2.AsyncHTTPTransport(limits=limits))
+        http = await stack.enter_async_context(
+            httpx2.AsyncClient(
+                transport=isolation,
+                headers=dict(config.headers),
+                # The proxies of this machine are no part of the deployment's configuration.
+                trust_env=False,
+                timeout=httpx2.Timeout(
+                    config.connect_timeout_seconds, read=config.call_timeout_seconds + 5
+                ),
+            )
+        )
+        transport = streamable_http_client(
+            config.url, http_client=http, max_sse_event_size=MAX_BODY_BYTES
+        )
+        client = Client(
+            watched(transport, on_end=on_end, on_broken=self._broken.extend),  # type: ignore[arg-type]
+            cache=None,
+            read_timeout_seconds=config.connect_timeout_seconds,
+            message_handler=self._on_message,
+            client_info=CLIENT,
+        )
+        self.client = await stack.enter_async_context(client)
+        return isolation
+
+    async def list_tools(self) -> Catalog:
+        """All pages. Raises what the SDK raises, and ConnectionError for a list without end."""
+        self._broken.clear()
+        found: dict[str, mcp.types.Tool] = {}
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await self.client.list_tools(cursor=cursor, cache_mode="bypass")
+            for definition in page.tools:
+                found.setdefault(definition.name, definition)
+            cursor = page.next_cursor
+            if cursor is None:
+                self.catalog = self._sorted_out(found)
+                return self.catalog
+        raise ConnectionError("its list of tools does not end")
+
+    def _sorted_out(self, found: dict[str, mcp.types.Tool]) -> Catalog:
+        usable = {
+            name: definition
+            for name, definition in found.items()
+            if usable_schema(definition.input_schema) is not None
+        }
+        unusable = [name for name in found if name not in usable]
+        return Catalog(
+            definitions=tuple(usable.values()), set_aside=tuple([*self._broken, *unusable])
+        )
+
+    async def listen(self) -> None:
+        """News of changed tools, since 2026-07-28; before it they come as messages."""
+        tools = self.client.server_capabilities.tools
+        is_told = str(self.client.protocol_version) >= "2026" and tools and tools.list_changed
+        while is_told:
+            # However the subscription ends, the heartbeat has the last word on the connection.
+            with contextlib.suppress(Exception):
+                async with self.client.listen(tools_list_changed=True) as changes:
+                    async for _ in changes:
+                        self._on_change()
+            self._on_change()
+            await asyncio.sleep(self._config.heartbeat_seconds)
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, mcp.types.ToolListChangedNotification):
+            self._on_change()
+
+
+async def _reap(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=REAP_SECONDS)
