@@ -1,6 +1,6 @@
 // Keeps the end in view while the reader is there, and lets go the moment they scroll up.
 
-const NEAR_PX = 24;
+const NEAR_PX = 4;
 const SCROLLING_KEYS = ["ArrowUp", "PageUp", "Home"];
 
 class FollowScroll extends HTMLElement {
@@ -42,8 +42,9 @@ class FollowScroll extends HTMLElement {
   }
 
   #scrolled() {
-    if (this.scrollTop < this.#last - 1 && !this.#isAtEnd) this.#pin(false);
-    else if (this.#isAtEnd) this.#pin(true);
+    const isUpwards = this.scrollTop < this.#last - 1;
+    if (isUpwards && !this.#isAtEnd) this.#pin(false);
+    else if (!isUpwards && this.#isAtEnd) this.#pin(true);
     this.#last = this.scrollTop;
   }
 

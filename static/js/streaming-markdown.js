@@ -36,6 +36,12 @@ export class StreamingMarkdown {
     this.#draw();
   }
 
+  /** The text is complete. A link's definition may stand below what it defines. */
+  finish() {
+    this.flush();
+    if (this.#text.includes("]:")) this.#element.replaceChildren(...render(this.#text, {}));
+  }
+
   #draw() {
     this.#frame = 0;
     this.#freeze();
@@ -54,18 +60,11 @@ export class StreamingMarkdown {
     const cut = lastCut(open);
     if (!cut) return;
 
-    const known = Object.keys(this.#references).length;
     const nodes = render(open.slice(0, cut), this.#references);
     this.#frozen += cut;
     for (const node of this.#tail) node.remove();
     this.#tail = [];
-    if (Object.keys(this.#references).length > known) {
-      // A definition may turn earlier text into links.
-      const all = this.#text.slice(0, this.#frozen);
-      this.#element.replaceChildren(...render(all, this.#references));
-    } else {
-      this.#element.append(...nodes);
-    }
+    this.#element.append(...nodes);
   }
 }
 

@@ -19,7 +19,7 @@ export class TextWriter {
   }
 
   finish() {
-    this.#stream.flush();
+    this.#stream.finish();
     this.#element.classList.remove("writing");
     this.#entry.dataset.markdown = this.#stream.text;
   }

@@ -1,0 +1,106 @@
+"""A real browser for the suite; each test has contexts and pages of its own.
+
+All of it lives on the session's event loop: mark the modules with
+`pytest.mark.asyncio(loop_scope="session")`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.conf import settings
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from tests.people import Person
+from tests.servers.site import Site
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+NewContext = Callable[..., Awaitable[BrowserContext]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        path = str(CHROMIUM) if CHROMIUM.exists() else None
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def session_of(site: Site) -> Callable[[Person], dict[str, Any]]:
+    """A person's session as a cookie of the browser. Asks the database: not for coroutines."""
+
+    def cookie(person: Person) -> dict[str, Any]:
+        name, value = settings.SESSION_COOKIE_NAME, person.session_cookie
+        return {"name": name, "value": value, "url": site.url}
+
+    return cookie
+
+
+@pytest.fixture
+def alices_session(alice: Person, session_of: Callable[[Person], dict[str, Any]]) -> dict[str, Any]:
+    return session_of(alice)
+
+
+@pytest.fixture
+def carols_session(carol: Person, session_of: Callable[[Person], dict[str, Any]]) -> dict[str, Any]:
+    return session_of(carol)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_context(
+    browser: Browser, site: Site, alices_session: dict[str, Any]
+) -> AsyncIterator[NewContext]:
+    """Contexts in which Alice is signed in. Whatever a page complains about fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    allowed: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    async def new(
+        session: dict[str, Any] | None = alices_session,
+        *,
+        may_complain_of: str = "",
+        **options: Any,
+    ) -> BrowserContext:
+        """`may_complain_of`: what the test itself provokes on the browser's console."""
+        context = await browser.new_context(**{"base_url": site.url} | options)
+        context.set_default_timeout(10_000)
+        context.on("console", hear)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        if may_complain_of:
+            allowed.append(may_complain_of)
+        if session:
+            await context.add_cookies([session])  # type: ignore[list-item]
+        contexts.append(context)
+        return context
+
+    yield new
+    for context in contexts:
+        await context.close()
+    assert [text for text in complaints if not any(part in text for part in allowed)] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(new_context: NewContext) -> Page:
+    """Alice's page, on a new chat."""
+    context = await new_context(viewport={"width": 1280, "height": 800})
+    page = await context.new_page()
+    await page.goto("/")
+    return page

@@ -1,0 +1,218 @@
+"""The page as a whole: sizes, colours, hostile text, no scripts, lost connections."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import NewContext
+from tests.browser.steps import ask, ask_to_the_end, ended, has_text, write
+from tests.servers.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WIDE = "| " + " | ".join(["a wide column"] * 12) + " |\n" + "|---" * 12 + "|\n"
+LONG = f"[[text {'x' * 300} `{'y' * 300}`\n\n```\n{'z' * 300}\n```\n\n{WIDE}]]"
+HOSTILE = (
+    '<script>window.hit = 1</script><img src=x onerror="window.hit = 1"> '
+    "[a](javascript:window.hit=1) ![b](https://elsewhere.example/c.png) "
+    '<svg onload="window.hit=1"> <a href="data:text/html,x" id="i" style="color:red">c</a>'
+)
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280, 1600])
+async def test_nothing_sticks_out_sideways(new_context: NewContext, width: int) -> None:
+    page = await (await new_context(viewport={"width": width, "height": 800})).new_page()
+    await page.goto("/")
+    assert await sideways(page) == 0
+
+    call = f'[[call echo {{"text": "{"w" * 400}"}}]][[then]]'
+    run = await ask_to_the_end(page, call + LONG)
+    await run.locator("details summary").click()
+
+    assert await sideways(page) == 0
+
+
+async def test_hostile_text_runs_nothing(page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    encoded = HOSTILE.replace('"', '\\"')
+    call = f'[[call echo {{"text": "{encoded}"}}]][[then]]'
+
+    run = await ask_to_the_end(page, f"{call}[[text {HOSTILE}]]")
+    await run.locator("details summary").click()
+    for _ in range(2):
+        content = page.locator('[data-role="assistant"] [data-content]').last
+        await expect(content).to_contain_text("<script>window.hit = 1</script>")
+        await expect(content.locator("script, img, svg, [id], [style], [onload]")).to_have_count(0)
+        await expect(page.locator("[data-result]")).to_have_text(HOSTILE)
+        hrefs = await content.locator("a").evaluate_all("(all) => all.map((a) => a.href)")
+        assert hrefs == ["https://elsewhere.example/c.png"]
+        assert await page.evaluate("window.hit") is None
+        await page.reload()
+
+    assert not [url for url in requests if "elsewhere" in url]
+
+
+async def test_the_browser_draws_what_the_server_draws(page: Page) -> None:
+    text = (
+        "# One\n\nfoo [link][l] and ~~gone~~\n\n- a\n- b\n\n  more\n\n1. x\n2. y\n\n> q\nlazy\n\n"
+        "| a | b |\n|:-:|--:|\n| 1 | 2 |\n\n    indented\n\n```\nplain & <b>\n```\n\nHead\n---\n\n"
+        "***\n![p](https://x.example/p.png)\n\n[l]: https://x.example/ 'T'\n\nlast `one`"
+    )
+    await page.evaluate(
+        """async (text) => {
+          const { StreamingMarkdown } = await import("/static/js/streaming-markdown.js");
+          window.piecewise = document.createElement("div");
+          const stream = new StreamingMarkdown(window.piecewise);
+          for (const letter of text) { stream.append(letter); stream.flush(); }
+          stream.finish();
+        }""",
+        text,
+    )
+    whole = await page.evaluate(
+        """async (text) => {
+          const { markdown } = await import("/static/js/markdown.js");
+          const element = document.createElement("div");
+          element.innerHTML = markdown.render(text);
+          return element.innerHTML;
+        }""",
+        text,
+    )
+    assert await page.evaluate("window.piecewise.innerHTML") == whole
+
+    run = await ask_to_the_end(page, f"[[text {text}]]")
+    stored = await run.locator("[data-content]").evaluate(
+        """(element) => {
+          const copy = element.cloneNode(true);
+          for (const code of copy.querySelectorAll("copy-code")) code.replaceChildren();
+          return copy.innerHTML;
+        }"""
+    )
+    assert stored == whole
+
+
+@pytest.mark.parametrize("text", ["[[text Plain.]]", "[[tokens 300 delay 10]]"])
+async def test_everything_works_without_javascript(new_context: NewContext, text: str) -> None:
+    page = await (await new_context(java_script_enabled=False)).new_page()
+    await page.goto("/")
+
+    await write(page, text)
+    await page.get_by_role("button", name="Send").click()
+
+    await page.wait_for_url("**/c/*/")
+    await expect(page.locator('[data-role="user"] [data-content]')).to_have_text(text)
+    await expect(page.locator('[data-state="completed"]')).to_be_visible(timeout=15_000)
+    await expect(page.locator('[data-role="assistant"] [data-content]')).to_be_visible()
+
+
+async def test_stop_works_without_javascript(new_context: NewContext) -> None:
+    page = await (await new_context(java_script_enabled=False)).new_page()
+    await page.goto("/")
+    await write(page, '[[call slow {"seconds": 30, "steps": 3}]]')
+    await page.get_by_role("button", name="Send").click()
+
+    await page.get_by_role("button", name="Stop").click()
+
+    await expect(page.locator("[data-run]")).to_have_attribute("data-state", "cancelled")
+    await expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+async def test_an_empty_form_without_javascript_says_why(new_context: NewContext) -> None:
+    context = await new_context(java_script_enabled=False, may_complain_of="status of 400")
+    page = await context.new_page()
+    await page.goto("/")
+
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(page.locator(".problem")).to_have_text("Please write a message first.")
+
+
+async def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
+    root = page.locator("html")
+    await expect(root).not_to_have_attribute("data-theme", "dark")
+
+    await page.get_by_role("button", name="Theme").click()
+    await expect(root).to_have_attribute("data-theme", "dark")
+
+    await page.reload()
+    await expect(root).to_have_attribute("data-theme", "dark")
+
+
+async def test_the_drawer_opens_and_closes_on_a_phone(new_context: NewContext) -> None:
+    page = await (await new_context(viewport={"width": 375, "height": 812})).new_page()
+    await page.goto("/")
+    nav = page.get_by_role("navigation", name="Conversations")
+    await expect(nav).to_be_hidden()
+
+    await page.get_by_role("button", name="Open the list of conversations").click()
+    await expect(nav.get_by_role("link", name="New chat")).to_be_visible()
+    await page.keyboard.press("Escape")
+
+    await expect(nav).to_be_hidden()
+
+
+async def test_the_search_shows_what_matches(page: Page) -> None:
+    await ask_to_the_end(page, "[[text Otters]]")
+    await page.goto("/")
+    await ask_to_the_end(page, "[[text Beavers]]")
+    links = page.get_by_role("navigation", name="Conversations").locator("li a:visible")
+    await expect(links).to_have_count(2)
+
+    await page.get_by_role("searchbox", name="Search chats").fill("beav")
+
+    await expect(links).to_have_count(1)
+
+
+async def test_activity_lists_the_tool_runs(page: Page) -> None:
+    await ask_to_the_end(page, '[[call fail {"text": "no"}]][[call echo {"text": "a"}]][[then]]ok')
+    pane = page.locator("#activity")
+    await expect(pane).to_be_hidden()
+
+    await page.get_by_role("button", name="Activity").click()
+
+    await expect(pane.locator("li")).to_have_count(2)
+    await expect(pane.locator("[data-failed]")).to_have_text("1")
+
+
+async def test_only_staff_is_led_to_the_log(
+    new_context: NewContext, page: Page, carols_session: dict[str, Any]
+) -> None:
+    text = '[[call echo {"text": "a"}]][[then]]ok'
+    run = await ask_to_the_end(page, text)
+    await expect(run.locator(".log-link")).to_have_count(0)
+
+    hers = await (await new_context(session=carols_session)).new_page()
+    await hers.goto("/")
+    run = await ask_to_the_end(hers, text)
+
+    call = await run.locator("[data-tool-run]").get_attribute("data-tool-run")
+    await expect(run.locator(".log-link")).to_have_attribute(
+        "href", f"/admin/chat/toolrun/?q={call}"
+    )
+
+
+async def test_a_killed_server_is_noticed_and_found_again(
+    new_context: NewContext, new_site: Callable[..., Site]
+) -> None:
+    site = new_site()
+    context = await new_context(base_url=site.url, may_complain_of="ERR_")
+    page = await context.new_page()
+    await page.goto("/")
+    run = await ask(page, "[[tokens 5000 delay 20]]")
+    await has_text(run, "t9")
+
+    site.kill()
+    bar = page.locator('[data-connection="lost"]')
+    await expect(bar).to_contain_text("The answer goes on without you")
+    site.start()
+    await bar.get_by_role("button", name="Try now").click()
+
+    await ended(run, "interrupted")
+    await expect(bar).to_have_count(0)
+    await has_text(run, "t9")
+
+
+async def sideways(page: Page) -> int:
+    return int(await page.evaluate("document.scrollingElement.scrollWidth - innerWidth"))

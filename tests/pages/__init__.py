@@ -1,0 +1,1 @@
+"""What the server renders, without a browser."""
