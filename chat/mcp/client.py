@@ -43,10 +43,10 @@ class MCPClient:
 
     async def initialize(self) -> None:
         """Connect and list the tools."""
-        await self._owner.catalog()
+        await self._owner.definitions()
 
     async def list_tools(self) -> list[MCPTool]:
-        return offered_tools([(self._owner.config, await self._owner.catalog())])
+        return offered_tools([(self._owner.config, await self._owner.definitions())])
 
     async def call_tool(
         self,
@@ -55,7 +55,9 @@ class MCPClient:
         on_progress: OnProgress | None = None,
     ) -> ToolResult:
         """A failing tool is a result with `is_error`."""
-        return to_result(await self._owner.call(name, dict(arguments or {}), on_progress))
+        listed = {tool.name: tool.remote_name for tool in await self.list_tools()}
+        remote_name = listed.get(name, name)
+        return to_result(await self._owner.call(remote_name, dict(arguments or {}), on_progress))
 
     async def aclose(self) -> None:
         await self._owner.aclose()

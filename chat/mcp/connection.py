@@ -73,7 +73,7 @@ class Connection:
             config.url, http_client=http, max_sse_event_size=MAX_BODY_BYTES
         )
         client = Client(
-            watched(transport, on_end=on_end, on_broken=self._broken.extend),  # type: ignore[arg-type]
+            watched(transport, on_end=on_end, on_broken=self._broken.extend),
             cache=None,
             read_timeout_seconds=config.connect_timeout_seconds,
             message_handler=self._on_message,
@@ -104,9 +104,7 @@ class Connection:
             if usable_schema(definition.input_schema) is not None
         }
         unusable = [name for name in found if name not in usable]
-        return Catalog(
-            definitions=tuple(usable.values()), set_aside=tuple([*self._broken, *unusable])
-        )
+        return Catalog(definitions=tuple(usable.values()), set_aside=(*self._broken, *unusable))
 
     async def listen(self) -> None:
         """News of changed tools, since 2026-07-28; before it they come as messages."""

@@ -71,7 +71,7 @@ def _is_object_schema(encoded: str) -> bool:
         Draft202012Validator.check_schema(schema)
     except (SchemaError, RecursionError):
         return False
-    return schema.get("type", "object") == "object"
+    return bool(schema.get("type", "object") == "object")
 
 
 def _name(definition: Any) -> str:

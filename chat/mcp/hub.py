@@ -1,7 +1,7 @@
 """All MCP servers of this process: one owner task each, started on first use."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from chat.mcp.config import ServerConfig, ServerHealth
 from chat.mcp.owner import Owner
@@ -11,10 +11,12 @@ __all__ = ["Hub", "ServerHealth"]
 
 
 class Hub:
-    """Bound to the event loop it is used from. `on_state` hears of every change of a server."""
+    """Bound to the event loop it is used from. `on_state` hears of every change of a server, and
+    last of all that a server which is not used any more is "unknown".
+    """
 
     def __init__(self, on_state: Callable[[ServerHealth], None] | None = None) -> None:
-        self._on_state = on_state
+        self._on_state = on_state or (lambda health: None)
         self._owners: dict[str, Owner] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -23,26 +25,31 @@ class Hub:
         wanted = {config.slug: config for config in configs}
         for slug, owner in list(self._owners.items()):
             if wanted.get(slug) != owner.config:
-                self._leave(self._owners.pop(slug))
+                self._leave(slug)
         for slug, config in wanted.items():
             if slug not in self._owners:
                 self._owners[slug] = Owner(config, self._on_state)
 
-    def open_toolbox(self) -> HubToolbox:
-        return HubToolbox(list(self._owners.values()))
+    def open_toolbox(self, slugs: Collection[str] | None = None) -> HubToolbox:
+        """The tools of all servers, or of those with these slugs."""
+        owners = self._owners.values()
+        return HubToolbox([o for o in owners if slugs is None or o.config.slug in slugs])
 
     def health(self) -> list[ServerHealth]:
         return [owner.health() for owner in self._owners.values()]
 
     async def aclose(self) -> None:
         """Leave all servers; bounded."""
-        for owner in self._owners.values():
-            self._leave(owner)
-        self._owners.clear()
+        for slug in list(self._owners):
+            self._leave(slug)
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _leave(self, owner: Owner) -> None:
+    def _leave(self, slug: str) -> None:
+        owner = self._owners.pop(slug)
+        # Said now, and nothing later: its successor may speak first.
+        owner.be_silent()
+        self._on_state(ServerHealth(slug=slug, state="unknown"))
         task = asyncio.ensure_future(owner.aclose())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)

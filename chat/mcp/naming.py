@@ -1,20 +1,20 @@
 """Tool definitions from outside, made fit for a model's API. Untrusted: bounded and cleaned."""
 
 import hashlib
-import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 
 import mcp.types
 
 from chat.mcp.config import ServerConfig
+from chat.mcp.definitions import usable_schema
 from chat.text import clean
 from chat.tools import Tool
 
 MAX_TOOLS = 128
 MAX_DESCRIPTION_CHARACTERS = 4_000
-MAX_SCHEMA_CHARACTERS = 65_536
 MAX_NAME_CHARACTERS = 64
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -24,31 +24,33 @@ def offered_tools(
 ) -> list[Tool]:
     """The tools of all servers under names of their own; each knows its server and its name there.
 
-    Where two would be called the same, the later one gets its server's slug before it.
+    Where two servers use one name, both get their server's slug before it.
     """
+    names = Counter(_fit(definition.name) for _, all_of in catalogs for definition in all_of)
     tools: dict[str, Tool] = {}
     for config, definitions in catalogs:
         for definition in definitions[:MAX_TOOLS]:
-            if (schema := usable_schema(definition.input_schema)) is None:
-                continue
-            name = _free_name(definition.name, config.slug, tools)
-            tools[name] = Tool(
-                name=name,
-                description=visible(definition.description or "")[:MAX_DESCRIPTION_CHARACTERS],
-                input_schema=schema,
-                server=config.slug,
-                server_name=config.name,
-                remote_name=definition.name,
-                title=_title(definition),
-            )
+            is_shared = names[_fit(definition.name)] > 1
+            name = f"{config.slug}_{definition.name}" if is_shared else definition.name
+            tool = _offered(definition, config, _free_name(name, tools))
+            if tool is not None:
+                tools[tool.name] = tool
     return list(tools.values())
 
 
-def usable_schema(schema: Mapping[str, object]) -> dict[str, object] | None:
-    """The input schema, or None where no model's API would take it."""
-    if schema.get("type", "object") != "object" or len(json.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
+def _offered(definition: mcp.types.Tool, config: ServerConfig, name: str) -> Tool | None:
+    schema = usable_schema(definition.input_schema)
+    if schema is None:
         return None
-    return {"type": "object", "properties": {}, **schema}
+    return Tool(
+        name=name,
+        description=visible(definition.description or "")[:MAX_DESCRIPTION_CHARACTERS],
+        input_schema=schema,
+        server=config.slug,
+        server_name=config.name,
+        remote_name=definition.name,
+        title=_title(definition),
+    )
 
 
 def visible(text: str) -> str:
@@ -64,15 +66,13 @@ def _title(definition: mcp.types.Tool) -> str:
     return visible(definition.title or hinted or "")[:200]
 
 
-def _free_name(name: str, slug: str, taken: Mapping[str, Tool]) -> str:
-    fit = _fit(name)
-    if fit in taken:
-        fit = _fit(f"{slug}_{name}")
+def _free_name(name: str, taken: Container[str]) -> str:
+    first = free = _fit(name)
     number = 2
-    while fit in taken:
-        fit = f"{fit[: MAX_NAME_CHARACTERS - 4]}_{number}"
+    while free in taken:
+        free = f"{first[: MAX_NAME_CHARACTERS - 4]}_{number}"
         number += 1
-    return fit
+    return free
 
 
 def _fit(name: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 
 import mcp.types
 from mcp import Client, MCPError
-from mcp.shared.dispatcher import ProgressFnT
 
 from chat.agent.ports import OnProgress
 from chat.errors import ServerUnavailable, ToolError, ToolTimeout
@@ -33,6 +32,7 @@ HEALTHY_SECONDS = 1
 RETRY_SECONDS = (0.25, 30)
 CLOSE_SECONDS = 4
 KNOWN_DOWN_SECONDS = 0.5
+TOO_SLOW = "it did not answer in time"
 
 
 class Owner:
@@ -45,7 +45,7 @@ class Owner:
         self.state: State = "unknown"
         self.reason = ""
         self._catalog = Catalog()
-        self._on_change = on_change or (lambda health: None)
+        self._on_change = on_change or _nobody
         self._client: Client | None = None
         self._protocol_version = ""
         self._generation = 0
@@ -90,6 +90,15 @@ class Owner:
             tool_names=tuple(definition.name for definition in self._catalog.definitions),
         )
 
+    @property
+    def why(self) -> str:
+        """Why it cannot be used just now."""
+        return "it is not in use any more" if self._is_closed else self.reason or TOO_SLOW
+
+    def be_silent(self) -> None:
+        """Tell nobody of changes from now on."""
+        self._on_change = _nobody
+
     async def aclose(self) -> None:
         """Leave the connection; bounded by twice CLOSE_SECONDS."""
         self._is_closed = True
@@ -112,7 +121,7 @@ class Owner:
                 name,
                 arguments,
                 read_timeout_seconds=self.config.call_timeout_seconds,
-                progress_callback=_reporter(on_progress),
+                progress_callback=on_progress,
             )
             try:
                 return await self._calls.run(work)
@@ -123,7 +132,7 @@ class Owner:
                 if fate is not Fate.UNSENT or is_last:
                     raise failure_of(fate, self.config.name, error) from error
                 # Provably not executed: one more try, on a new connection.
-                await self._next_generation(generation)
+                await self._renewed(generation)
             except (RuntimeError, ValueError) as error:
                 # The SDK found the result to break its own schema, or to be no result at all.
                 raise ToolError(f"The tool's result could not be read: {error}") from error
@@ -140,17 +149,11 @@ class Owner:
             self._wake.set()
             await self._until(lambda: self.state == "ready" or self._is_closed, seconds)
         if self.state != "ready" or self._client is None:
-            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self._why()}.")
+            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self.why}.")
         return self._client, self._generation
 
-    def _why(self) -> str:
-        return "it is not in use any more" if self._is_closed else self.reason or "it is slow"
-
-    async def _next_generation(self, generation: int) -> None:
-        await self._until(
-            lambda: self._generation > generation and self.state == "ready",
-            self.config.wait_seconds,
-        )
+    async def _renewed(self, generation: int) -> None:
+        await self._until(lambda: self._generation > generation, self.config.wait_seconds)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -161,7 +164,7 @@ class Owner:
 
     def _ensure_started(self) -> None:
         if self._is_closed:
-            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self._why()}.")
+            raise ServerUnavailable(f"{self.config.name} cannot be reached: {self.why}.")
         if self._task is None or self._task.done():
             # A context of its own: it must not live on in that of the request that came first.
             self._task = asyncio.get_running_loop().create_task(
@@ -183,7 +186,8 @@ class Owner:
             elif not self._is_closed:
                 await self._rest(pause)
                 pause = min(pause * 2, RETRY_SECONDS[1])
-        await self._move("unknown", "")
+        # Said to nobody: that this process leaves says nothing about the server.
+        self.state = "unknown"
 
     async def _rest(self, pause: float) -> None:
         """Between two attempts, so long; a caller may shorten it, but not below the least."""
@@ -243,11 +247,5 @@ class Owner:
             self._changed.notify_all()
 
 
-def _reporter(on_progress: OnProgress | None) -> ProgressFnT | None:
-    if on_progress is None:
-        return None
-
-    async def report(progress: float, total: float | None, message: str | None) -> None:
-        await on_progress(progress, total, message)
-
-    return report
+def _nobody(health: ServerHealth) -> None:
+    """Who hears of changes when nobody wants to."""

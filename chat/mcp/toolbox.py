@@ -22,12 +22,12 @@ class HubToolbox:
         """See ports.Toolbox. All servers side by side; each has its own bounded time."""
         owners = list(self._owners.values())
         answers = await asyncio.gather(
-            *(owner.catalog() for owner in owners), return_exceptions=True
+            *(owner.definitions() for owner in owners), return_exceptions=True
         )
         catalogs, failures = [], []
         for owner, answer in zip(owners, answers, strict=True):
             if isinstance(answer, ServerUnavailable):
-                failures.append(f"The tools of {owner.config.name} cannot be used: {answer}")
+                failures.append(f"The tools of {owner.config.name} could not be had: {owner.why}.")
             elif isinstance(answer, BaseException):
                 raise answer
             else:
