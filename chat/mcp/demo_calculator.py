@@ -9,15 +9,13 @@ import re
 from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
+from chat.mcp.demo_refused import Refused
+
 MAX_CHARACTERS = 200
 MAX_DEPTH = 40
 MAX_EXPONENT = 1_000
 MAX_DIGITS = 50
 _NUMBER = r"\d[\d.]*"
-
-
-class Refused(Exception):
-    """The expression will not be calculated; the text says why."""
 
 
 def calculate(expression: str) -> str:

@@ -5,21 +5,23 @@
 
 import argparse
 import asyncio
+import functools
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from chat.mcp import demo_calculator, demo_docs, demo_time, demo_units
+from chat.mcp.demo_refused import Refused
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
 MAX_SECONDS = 120
@@ -31,49 +33,58 @@ Unit = Annotated[str, Field(description="A unit's name or symbol: km, miles, °F
 server = MCPServer("Ferryline demo tools", version="1", log_level="ERROR")
 
 
-@server.tool(title="Current time", annotations=READ_ONLY)
+def tool(title: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
+    """Offer a function as a tool. What it refuses is an error in its own words."""
+
+    def offer(function: Callable[..., str]) -> Callable[..., str]:
+        @functools.wraps(function)
+        def answer(**arguments: object) -> CallToolResult:
+            try:
+                return _said(function(**arguments))
+            except Refused as refusal:
+                return _said(str(refusal), is_error=True)
+
+        server.add_tool(answer, title=title, annotations=READ_ONLY, structured_output=False)
+        return function
+
+    return offer
+
+
+def _said(text: str, *, is_error: bool = False) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=is_error)
+
+
+@tool("Current time")
 def current_time(timezone: Zone) -> str:
     """The current date and time in a city or time zone."""
-    try:
-        return demo_time.current_time(timezone)
-    except demo_time.Refused as error:
-        raise ToolError(str(error)) from error
+    return demo_time.current_time(timezone)
 
 
-@server.tool(title="Convert a time", annotations=READ_ONLY)
+@tool("Convert a time")
 def convert_time(
     time: Annotated[str, Field(description="A time of day: 15:30 or 3pm", max_length=20)],
     from_timezone: Zone,
     to_timezone: Zone,
 ) -> str:
     """What a time of day in one place is in another."""
-    try:
-        return demo_time.convert_time(time, from_timezone, to_timezone)
-    except demo_time.Refused as error:
-        raise ToolError(str(error)) from error
+    return demo_time.convert_time(time, from_timezone, to_timezone)
 
 
-@server.tool(title="Calculator", annotations=READ_ONLY)
+@tool("Calculator")
 def calculate(
     expression: Annotated[str, Field(description="For example 18% of 249.90, or sqrt(2) * 3")],
 ) -> str:
     """Calculate an expression with + - * / // % ** and brackets, exactly."""
-    try:
-        return f"{expression.strip()} = {demo_calculator.calculate(expression)}"
-    except demo_calculator.Refused as error:
-        raise ToolError(str(error)) from error
+    return f"{expression.strip()} = {demo_calculator.calculate(expression)}"
 
 
-@server.tool(title="Convert units", annotations=READ_ONLY)
+@tool("Convert units")
 def convert_units(value: float, from_unit: Unit, to_unit: Unit) -> str:
     """Convert lengths, masses, volumes, speeds, areas, temperatures, times and data sizes."""
-    try:
-        return demo_units.convert(value, from_unit, to_unit)
-    except demo_units.Refused as error:
-        raise ToolError(str(error)) from error
+    return demo_units.convert(value, from_unit, to_unit)
 
 
-@server.tool(title="Search the docs", annotations=READ_ONLY)
+@tool("Search the docs")
 def search_docs(
     query: Annotated[str, Field(description="Words to look for", max_length=200)],
     limit: Annotated[int, Field(ge=1, le=20)] = 5,
@@ -82,7 +93,7 @@ def search_docs(
     return demo_docs.search(query, limit)
 
 
-@server.tool(title="Slow task", annotations=READ_ONLY)
+@server.tool(title="Slow task", annotations=READ_ONLY, structured_output=False)
 async def slow_task(
     context: Context,
     seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 5,

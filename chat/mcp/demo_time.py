@@ -5,6 +5,8 @@ from datetime import datetime, time
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from chat.mcp.demo_refused import Refused
+
 # Cities that have no time zone of their own name.
 CITIES = {
     "beijing": "Asia/Shanghai",
@@ -42,10 +44,6 @@ CITIES = {
 CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
 
 
-class Refused(Exception):
-    """The time or the place is not known; the text says so."""
-
-
 def current_time(place: str) -> str:
     """A sentence with time, date, zone and its distance from UTC. Raises Refused."""
     zone = find_zone(place)
@@ -60,7 +58,8 @@ def convert_time(clock: str, source: str, target: str) -> str:
     here = find_zone(target)
     result = moment.astimezone(here)
     days = (result.date() - moment.date()).days
-    day = {0: "", 1: " the next day", -1: " the day before"}[days]
+    # From one side of the date line to the other it can be two.
+    day = {0: "", 1: " the next day", -1: " the day before"}.get(days, f" {days:+d} days")
     return (
         f"{moment:%H:%M} in {_named(source, there)} is {result:%H:%M}{day} "
         f"in {_named(target, here)}."

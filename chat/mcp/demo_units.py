@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from chat.mcp.demo_refused import Refused
+
 # Each kind: its units, by all their names, as multiples of the first.
 KINDS: dict[str, dict[str, str]] = {
     "length": {
@@ -31,27 +33,27 @@ KINDS: dict[str, dict[str, str]] = {
         "pt pint pints": "0.473176473",
         "cup cups": "0.2365882365",
         "floz fluid-ounce fluid-ounces": "0.0295735295625",
-        "m3": "1000",
+        "m3 cubic-meter cubic-meters cubic-metre cubic-metres": "1000",
     },
     "speed": {
-        "m/s": "1",
-        "km/h kmh kph": "0.2777777777777777777777777778",
-        "mph": "0.44704",
+        "m/s meters-per-second metres-per-second": "1",
+        "km/h kmh kph kilometers-per-hour kilometres-per-hour": "0.2777777777777777777777777778",
+        "mph miles-per-hour": "0.44704",
         "kn knot knots": "0.5144444444444444444444444444",
     },
     "area": {
-        "m2 sqm": "1",
-        "km2": "1000000",
+        "m2 sqm square-meter square-meters square-metre square-metres": "1",
+        "km2 square-kilometer square-kilometers square-kilometre square-kilometres": "1000000",
         "ha hectare hectares": "10000",
         "acre acres": "4046.8564224",
-        "ft2 sqft": "0.09290304",
+        "ft2 sqft square-foot square-feet": "0.09290304",
     },
     "data": {
         "b byte bytes": "1",
-        "kb": "1000",
-        "mb": "1000000",
-        "gb": "1000000000",
-        "tb": "1000000000000",
+        "kb kilobyte kilobytes": "1000",
+        "mb megabyte megabytes": "1000000",
+        "gb gigabyte gigabytes": "1000000000",
+        "tb terabyte terabytes": "1000000000000",
         "kib": "1024",
         "mib": "1048576",
         "gib": "1073741824",
@@ -69,8 +71,8 @@ KINDS: dict[str, dict[str, str]] = {
 TEMPERATURES = {
     name: symbol
     for symbol, names in {
-        "°C": ("c", "celsius", "°c"),
-        "°F": ("f", "fahrenheit", "°f"),
+        "°C": ("c", "celsius", "°c", "degrees-celsius"),
+        "°F": ("f", "fahrenheit", "°f", "degrees-fahrenheit"),
         "K": ("k", "kelvin"),
     }.items()
     for name in names
@@ -78,25 +80,26 @@ TEMPERATURES = {
 SYMBOLS = {"km/h": "km/h", "mb": "MB", "gb": "GB", "kb": "kB", "tb": "TB", "l": "L", "ml": "mL"}
 
 
-class Refused(Exception):
-    """These units cannot be converted; the text says why."""
-
-
 def convert(value: float, source: str, target: str) -> str:
     """A sentence such as "5 mi = 8.04672 km". Raises Refused with a sentence."""
     amount = Decimal(str(value))
     if not amount.is_finite() or abs(amount) > Decimal("1e30"):
         raise Refused("The number is too large.")
-    one, other = source.strip().lower(), target.strip().lower()
+    one, other = _plain(source), _plain(target)
     if one in TEMPERATURES and other in TEMPERATURES:
         result = _temperature(amount, TEMPERATURES[one], TEMPERATURES[other])
         return f"{_shown(amount)} {TEMPERATURES[one]} = {_shown(result)} {TEMPERATURES[other]}"
     kind, factor, symbol = _find(one, source)
     other_kind, other_factor, other_symbol = _find(other, target)
     if kind != other_kind:
-        raise Refused(f"{source} is a unit of {kind}, {target} one of {other_kind}.")
+        raise Refused(f"{source} is a unit of {kind}, {target} is one of {other_kind}.")
     result = amount * factor / other_factor
     return f"{_shown(amount)} {symbol} = {_shown(result)} {other_symbol}"
+
+
+def _plain(unit: str) -> str:
+    """As the table spells it: small letters, one word."""
+    return "-".join(unit.lower().replace("²", "2").replace("³", "3").split())
 
 
 def _find(name: str, given: str) -> tuple[str, Decimal, str]:
