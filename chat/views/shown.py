@@ -49,6 +49,10 @@ class ShownRun:
         return not self.is_over and not any(_is_moving(entry) for entry in self.entries)
 
     @property
+    def has_text(self) -> bool:
+        return any(isinstance(entry, Text) for entry in self.entries)
+
+    @property
     def duration_ms(self) -> int | None:
         if not (self.run.started_at and self.run.finished_at):
             return None

@@ -13,9 +13,8 @@ class ActivityPane extends HTMLElement {
   connectedCallback() {
     this.#listening = new AbortController();
     const { signal } = this.#listening;
-    for (const name of ["run-event", "run-changed"]) {
-      document.addEventListener(name, () => this.#soon(), { signal });
-    }
+    document.addEventListener("run-changed", () => this.#soon(), { signal });
+    document.addEventListener("run-event", (event) => this.#hear(event.detail), { signal });
     wide.addEventListener("change", () => this.#soon(), { signal });
     this.#button.addEventListener("click", () => this.#toggle(), { signal });
     this.#draw();
@@ -32,6 +31,10 @@ class ActivityPane extends HTMLElement {
   #toggle() {
     this.#isWanted = !this.#isWanted;
     this.#draw();
+  }
+
+  #hear({ kind }) {
+    if (kind.startsWith("tool_")) this.#soon();
   }
 
   #soon() {

@@ -1,7 +1,7 @@
 // The box: writing, sending once, stopping. A draft is kept until the server has the message.
 
 import { post } from "./api.js";
-import { announce, randomName } from "./dom.js";
+import { announce, fit, randomName } from "./dom.js";
 import * as drafts from "./drafts.js";
 
 const IME_KEY_CODE = 229; // What browsers report while an input method is composing.
@@ -23,7 +23,7 @@ class ChatComposer extends HTMLElement {
     document.addEventListener("run-changed", (event) => this.#watch(event.detail.run), { signal });
     document.addEventListener("suggestion", (event) => this.#suggest(event.detail), { signal });
     if (!this.box.value) this.#fill(drafts.read(this.conversation));
-    this.#fit();
+    fit(this.box);
     if (!isTouch.matches && document.activeElement === document.body) this.box.focus();
   }
 
@@ -69,8 +69,9 @@ class ChatComposer extends HTMLElement {
       if (this.#key?.text !== text) this.#key = { text, value: randomName() };
       const started = await post(url, { message: text }, { "Idempotency-Key": this.#key.value });
       this.#key = null;
-      drafts.write(from, this.box.value);
+      drafts.write(from, "");
       announce(this, "message-accepted", started);
+      drafts.write(this.conversation, this.box.value);
     } catch (error) {
       announce(this, "message-refused");
       if (!this.box.value) this.#fill(text);
@@ -99,18 +100,12 @@ class ChatComposer extends HTMLElement {
 
   #keep() {
     if (!this.#isSending) drafts.write(this.conversation, this.box.value);
-    this.#fit();
+    fit(this.box);
   }
 
   #fill(text) {
     this.box.value = text;
-    this.#fit();
-  }
-
-  /** For browsers without `field-sizing`. */
-  #fit() {
-    if (CSS.supports("field-sizing", "content")) return;
-    this.box.rows = Math.min(12, this.box.value.split("\n").length);
+    fit(this.box);
   }
 
   #suggest({ text }) {

@@ -28,6 +28,8 @@ class ChatConversation extends HTMLElement {
     const answer = clone("answer");
     this.#sent = [said, answer];
     this.querySelector(".empty")?.setAttribute("hidden", "");
+    // Trying again is for the last answer only.
+    for (const form of this.querySelectorAll(".oops form")) form.remove();
     this.querySelector(".log").append(said, answer);
     announce(this, "log-grown");
   }

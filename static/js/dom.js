@@ -13,3 +13,9 @@ export function randomName() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/** As many rows as lines, for browsers without `field-sizing`. */
+export function fit(textarea) {
+  if (CSS.supports("field-sizing", "content")) return;
+  textarea.rows = Math.min(12, textarea.value.split("\n").length);
+}

@@ -1,7 +1,6 @@
 """The pages as a browser without scripts has them."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -12,11 +11,11 @@ from tests.sse import begin, read, wait_until
 
 
 @pytest.fixture
-def browser(alice: Person) -> Iterator[httpx.Client]:
+def browser(alice: Person) -> httpx.Client:
     """Alice's session, with the CSRF token that her first page brings."""
     alice.http.get("/")
     alice.http.headers["X-CSRFToken"] = alice.http.cookies["csrftoken"]
-    yield alice.http
+    return alice.http
 
 
 def test_who_is_not_signed_in_is_sent_to_sign_in(alice: Person) -> None:
