@@ -5,7 +5,6 @@ All of it lives on the session's event loop: mark the modules with
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,10 @@ import pytest_asyncio
 from django.conf import settings
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from tests.chromium import executable
 from tests.people import Person
 from tests.servers.site import Site
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,8 +32,7 @@ NewContext = Callable[..., Awaitable[BrowserContext]]
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        path = str(CHROMIUM) if CHROMIUM.exists() else None
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         yield browser
         await browser.close()
 

@@ -1,12 +1,14 @@
 """The pages as a browser without scripts has them."""
 
 import re
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from chat.models import AgentRun, Conversation
 from tests.people import Person
+from tests.servers.site import Site
 from tests.sse import begin, read, wait_until
 
 
@@ -124,6 +126,18 @@ def test_what_is_not_there_has_a_page(browser: httpx.Client) -> None:
 
     assert response.status_code == 404
     assert "There is nothing here" in response.text
+
+
+def test_the_demo_model_says_that_it_is_one(
+    alice: Person, browser: httpx.Client, new_site: Callable[..., Site]
+) -> None:
+    demo = new_site(LLM_BASE_URL="", LLM_MODEL="")
+
+    page = httpx.get(demo.url, cookies={"sessionid": alice.session_cookie}).text
+
+    assert "Demo model" in page
+    assert "OPENROUTER_API_KEY" in page
+    assert "OPENROUTER_API_KEY" not in browser.get("/").text
 
 
 def test_a_page_holds_no_inline_script_or_style(browser: httpx.Client) -> None:
