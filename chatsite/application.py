@@ -15,12 +15,13 @@ from servestatic import ServeStaticASGI
 from chat.consumers import SidebarConsumer
 from chat.runs import supervisor
 from chat.runs.engine import engine
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_writer
 from chat.runs.servers import settle_configured_servers
 
 Application = Callable[[dict[str, Any], Callable, Callable], Awaitable[None]]
 
 SHUTDOWN_SECONDS = 8
+SWITCH_SECONDS = 0.001
 
 
 def build(django_application: Any) -> "Site":
@@ -34,6 +35,9 @@ def build(django_application: Any) -> "Site":
             "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets)),
         }
     )
+    # A thread that computes holds the interpreter for this long while the event loop, and with
+    # it every stream, waits; the default is 5 ms.
+    sys.setswitchinterval(SWITCH_SECONDS)
     site = Site(routes)
     # Under Daphne: at once, not with the first request. Somebody may be owed an ending.
     if reactor := sys.modules.get("twisted.internet.reactor"):
@@ -82,7 +86,7 @@ async def _begin() -> None:
     reactor = sys.modules.get("twisted.internet.reactor")
     if reactor is not None and getattr(reactor, "running", False):
         reactor.addSystemEventTrigger("before", "shutdown", _end_under_twisted)
-    await in_pool(settle_configured_servers)
+    await in_writer(settle_configured_servers)
     supervisor.watch_over(engine())
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-import httpx
 from django.conf import settings
 
 from chat.agent.streaming import StreamingChatAgent
 from chat.mcp.config import ServerConfig
 from chat.mcp.hub import Hub
 from chat.providers.factory import create_provider
+from chat.providers.http import create_http_client
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class StandaloneAgent(StreamingChatAgent):
     """An agent that owns its connections: close it, or use it in an `async with`."""
 
     def __init__(self, config: AgentConfig) -> None:
-        self._http = httpx.AsyncClient()
+        self._http = create_http_client()
         self._hub = Hub()
         self._hub.configure(config.servers)
         provider = create_provider(

@@ -8,12 +8,12 @@ import logging
 import weakref
 from uuid import UUID
 
-import httpx
 from django.conf import settings
 
 from chat.agent.ports import Provider, Toolbox
 from chat.mcp.hub import Hub
 from chat.providers.factory import create_provider
+from chat.providers.http import create_http_client
 from chat.runs.journal import Journal
 from chat.runs.pool import in_pool
 from chat.runs.servers import ServerStates, enabled_servers
@@ -38,9 +38,7 @@ class Engine:
     """Owns its parts: whoever closes the engine closes all of them."""
 
     def __init__(self) -> None:
-        self.http = httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50)
-        )
+        self.http = create_http_client()
         self.states = ServerStates()
         self.hub = Hub(on_state=self.states.changed)
         self.journal = Journal(on_cancel_requested=self.stop)

@@ -12,7 +12,7 @@ from chat.agent.loop import run_agent
 from chat.errors import ChatError, RunLost
 from chat.models import AgentRun, RunStatus
 from chat.runs.engine import Engine
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.runs.work import Work
 from chat.transcript import ChatMessage
@@ -22,11 +22,12 @@ logger = logging.getLogger(__name__)
 
 async def execute(work: Work, engine: Engine) -> None:
     """Answer the run's question; whatever happens, the run has one ending when this returns."""
-    claimed = await in_pool(claim, work.run_id)
+    claimed = await in_writer(claim, work.run_id)
     if claimed is None:
         return
     run, history = claimed
     recorder = Recorder(engine.journal, engine.journal.open(run.pk, run.lease, run.last_seq))
+    work.is_claimed.set()
     try:
         work.is_cancellable = True
         await _answer(run, history, work, recorder, engine)

@@ -6,6 +6,7 @@ and no database connection while it waits.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
     A comment line every KEEP_ALIVE_SECONDS keeps proxies from closing a quiet stream.
     """
     quiet_since = time.monotonic()
+    await _begun(run_id)
     log: RunLog | None = None
     while True:
         log = engine().journal.log(run_id) or log
@@ -54,6 +56,14 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
         if time.monotonic() - quiet_since >= KEEP_ALIVE_SECONDS:
             quiet_since = time.monotonic()
             yield KEEP_ALIVE
+
+
+async def _begun(run_id: UUID) -> None:
+    """A run that starts here right now has its log in a moment; no need to look at rows."""
+    if work := engine().works.get(run_id):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                await work.is_claimed.wait()
 
 
 def _in_memory(log: RunLog | None, after: int) -> Batch | None:

@@ -8,7 +8,6 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from django.db import OperationalError, connection
@@ -16,19 +15,20 @@ from django.db import OperationalError, connection
 from chat.errors import ChatError, RunLost
 from chat.events import DELTAS, ChatEvent
 from chat.runs.effects import Effect
+from chat.runs.pool import writer
 from chat.runs.run_log import RunLog
 from chat.runs.store import Slice, Written, write
 
 logger = logging.getLogger(__name__)
 
-COMMIT_INTERVAL_SECONDS = 0.01
+COMMIT_INTERVAL_SECONDS = 0.015
 MAX_WAITING_CHARACTERS = 100_000
 LOOK_AGAIN_SECONDS = 60
 RETRY_AFTER_SECONDS = (0.05, 0.2, 0.5, 1, 2, 4, 8)
 
 
 class Journal:
-    """Owns the logs of the runs of this process and the one thread that writes them."""
+    """Owns the logs of the runs of this process and the one task that writes them."""
 
     def __init__(self, on_cancel_requested: Callable[[UUID], None]) -> None:
         self._on_cancel_requested = on_cancel_requested
@@ -36,7 +36,6 @@ class Journal:
         self._dirty: dict[UUID, RunLog] = {}
         self._wake = asyncio.Event()
         self._is_writing = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._task = asyncio.get_running_loop().create_task(
             self._run(), name="journal", context=contextvars.Context()
         )
@@ -79,8 +78,6 @@ class Journal:
             await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})
-        self._thread.submit(connection.close)
-        self._thread.shutdown(wait=False)
 
     def _touch(self, log: RunLog) -> None:
         self._dirty[log.run_id] = log
@@ -113,15 +110,15 @@ class Journal:
             self._show(log, part, written)
 
     async def _write(self, slices: list[Slice]) -> Written:
-        """Write in the journal's thread; a database that is busy or away is asked again."""
+        """Write in the one thread for writes; a database that is busy or away is asked again."""
         loop = asyncio.get_running_loop()
         for pause in RETRY_AFTER_SECONDS:
             try:
-                return await loop.run_in_executor(self._thread, _write_once, slices)
+                return await loop.run_in_executor(writer, _write_once, slices)
             except OperationalError as error:
                 logger.warning("The journal waits %g s for the database: %s", pause, error)
                 await asyncio.sleep(pause)
-        return await loop.run_in_executor(self._thread, _write_once, slices)
+        return await loop.run_in_executor(writer, _write_once, slices)
 
     def _show(self, log: RunLog, part: Slice, written: Written) -> None:
         if log.run_id not in written.run_ids:

@@ -11,7 +11,7 @@ from chat import events
 from chat.errors import RunLost
 from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus
 from chat.runs.journal import Journal
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_pool, in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.steps import Steps
 
@@ -24,7 +24,7 @@ ORPHANED_AFTER_SECONDS = 12
 async def interrupt_orphans(journal: Journal) -> None:
     """Take over each orphaned run (a guarded update: one winner) and end it as interrupted."""
     for run_id, lease in await in_pool(orphans):
-        taken = await in_pool(take_over, run_id, lease)
+        taken = await in_writer(take_over, run_id, lease)
         if taken is None:
             continue
         run, steps = taken

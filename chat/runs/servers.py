@@ -10,7 +10,7 @@ from django.utils import timezone
 from chat.mcp.config import ServerConfig
 from chat.mcp.hub import ServerHealth
 from chat.models import MCPServer
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_writer
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class ServerStates:
         self._writing: set[asyncio.Task[Any]] = set()
 
     def changed(self, health: ServerHealth) -> None:
-        task = asyncio.ensure_future(in_pool(_save, health))
+        task = asyncio.ensure_future(in_writer(_save, health))
         self._writing.add(task)
         task.add_done_callback(self._saved)
 

@@ -16,7 +16,7 @@ from chat.models import ACTIVE_STATUSES, AgentRun
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_pool, in_writer
 from chat.runs.recovery import interrupt_orphans
 from chat.runs.work import Work
 
@@ -42,7 +42,7 @@ async def cancel(run: AgentRun) -> bool:
 
     Its process stops it at once if it is this one, else at its next write or heartbeat.
     """
-    is_first = await in_pool(_request_cancel, run.pk)
+    is_first = await in_writer(_request_cancel, run.pk)
     engine().stop(run.pk)
     return is_first
 

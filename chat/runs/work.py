@@ -1,7 +1,7 @@
 """A run as a task of this process."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 
@@ -11,6 +11,7 @@ class Work:
 
     run_id: UUID
     task: asyncio.Task[None] | None = None
+    is_claimed: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancellable: bool = False
     is_stopping: bool = False
 

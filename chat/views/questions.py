@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from chat.models import AgentRun, Conversation
 from chat.runs import supervisor
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_writer
 from chat.views.access import ApiRequest
 from chat.views.bodies import Question, read_question
 
@@ -20,7 +20,7 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
     """
     question = read_question(request)
     target = conversation_id or question.conversation_id
-    found = await in_pool(_store, request.person, question, target)
+    found = await in_writer(_store, request.person, question, target)
     if found is None:
         return None
     run, is_new = found
