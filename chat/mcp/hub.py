@@ -39,7 +39,8 @@ class Hub:
         return [owner.health() for owner in self._owners.values()]
 
     async def aclose(self) -> None:
-        """Leave all servers; bounded."""
+        """Leave all servers; bounded. Said to nobody: it says nothing about the servers."""
+        self._on_state = lambda health: None
         for slug in list(self._owners):
             self._leave(slug)
         if self._leaving:
