@@ -70,6 +70,8 @@ def reason_of(error: BaseException) -> str:
             return (text or type(error).__name__)[:MAX_REASON_CHARACTERS]
 
 
-def refusal_of(status: int) -> str:
-    """Why a server did not look at a request at all, for the statuses that say so, or nothing."""
-    return f"it refused our credentials ({status})" if status in {401, 403} else ""
+def reason_of_status(status: int) -> str:
+    """Words for an HTTP status that no MCP server would answer with."""
+    if status in {401, 403}:
+        return f"it refused our credentials ({status})"
+    return f"it answered with an error ({status})"

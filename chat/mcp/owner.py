@@ -63,8 +63,11 @@ class Owner:
 
     async def definitions(self) -> tuple[mcp.types.Tool, ...]:
         """The tools; a warm connection costs no round trip. Raises ServerUnavailable."""
-        # A server known to be down is asked to hurry, but no run waits for it again.
-        await self._ready(KNOWN_DOWN_SECONDS if self._is_known_down else self.config.wait_seconds)
+        self._ensure_started()
+        if not self._is_known_down:
+            await self._until(lambda: self.state in {"ready", "down"}, self.config.wait_seconds)
+        # A server known to be down is asked to hurry, but no run waits long for it.
+        await self._ready(KNOWN_DOWN_SECONDS if self._is_known_down else 0)
         return self._catalog.definitions
 
     async def call(
@@ -147,7 +150,7 @@ class Owner:
         self._ensure_started()
         if self.state != "ready":
             self._wake.set()
-            await self._until(lambda: self.state == "ready" or self._is_closed, seconds)
+            await self._until(lambda: self.state == "ready", seconds)
         if self.state != "ready" or self._client is None:
             raise ServerUnavailable(f"{self.config.name} cannot be reached: {self.why}.")
         return self._client, self._generation
@@ -156,9 +159,10 @@ class Owner:
         await self._until(lambda: self._generation > generation, self.config.wait_seconds)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """The condition holds, or the server is not in use any more, or time is up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(condition)
+                await self._changed.wait_for(lambda: self._is_closed or condition())
 
     # -- the owner task ----------------------------------------------------------------
 

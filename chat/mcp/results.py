@@ -39,8 +39,9 @@ def _texts(content: list[Any]) -> Iterator[str]:
             case mcp.types.TextContent():
                 yield part.text
             case mcp.types.ImageContent() | mcp.types.AudioContent():
-                size = len(part.data) * 3 // 4
-                yield f"[{part.type} {part.mime_type}, about {size:,} bytes]"
+                # Four characters of base64 hold three bytes, less what pads the end.
+                size = len(part.data) * 3 // 4 - part.data[-2:].count("=")
+                yield f"[{part.type} {part.mime_type}, {size:,} bytes]"
             case mcp.types.ResourceLink():
                 yield f"[resource {part.name}: {part.uri}]"
             case mcp.types.EmbeddedResource():

@@ -12,7 +12,7 @@ import httpx2
 from mcp.types import CONNECTION_CLOSED, JSONRPCResponse
 
 from chat.mcp.definitions import take_out_broken
-from chat.mcp.failures import TOO_LARGE, refusal_of
+from chat.mcp.failures import TOO_LARGE, reason_of_status
 
 MAX_BODY_BYTES = 8 << 20
 COURTESY_SECONDS = 3
@@ -58,11 +58,14 @@ def _is_courtesy(request: httpx2.Request) -> bool:
 
 
 async def _bounded(response: httpx2.Response) -> httpx2.Response:
-    """A JSON body has no limit in the SDK; an event of a stream has one."""
-    if refusal := refusal_of(response.status_code):
+    """The response, if it is one of MCP's. A JSON body has no limit in the SDK; an event has."""
+    status = response.status_code
+    is_json = response.headers.get("content-type", "").startswith("application/json")
+    if status in {401, 403} or (status >= 500 and not is_json):
         await response.aclose()
-        return _failure(refusal, is_sent=False)
-    if not response.headers.get("content-type", "").startswith("application/json"):
+        # A server that broke, or the proxy before it: nobody knows how far the call came.
+        return _failure(reason_of_status(status), is_sent=status >= 500)
+    if not is_json:
         return response
     body = bytearray()
     try:

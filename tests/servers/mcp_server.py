@@ -5,25 +5,30 @@ import socket
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.servers.site import free_port
+
+Era = Literal["2025-11-25", "2026-07-28"]
+START_SECONDS = 10
 
 
 class ScriptedMCPServer:
     """`calls` holds (name, arguments) of each call; `cancelled` the names of calls cut short."""
 
-    def __init__(self, name: str = "scripted") -> None:
+    def __init__(self, name: str = "scripted", era: Era = "2026-07-28") -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.cancelled: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/mcp"
         self._name = name
+        self._era = era
         self._server: uvicorn.Server | None = None
 
     def __enter__(self) -> Self:
@@ -40,13 +45,15 @@ class ScriptedMCPServer:
 
     def start(self) -> None:
         app = self._application().streamable_http_app()
+        if self._era == "2025-11-25":
+            app = _blind_to_newer_eras(app)
         config = uvicorn.Config(
             app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
             assert time.monotonic() < deadline, "the MCP server did not start"
             time.sleep(0.01)
@@ -63,7 +70,7 @@ class ScriptedMCPServer:
         self.start()
 
     def _application(self) -> MCPServer:
-        server = MCPServer(self._name)
+        server = MCPServer(self._name, log_level="CRITICAL")
         calls, cancelled = self.calls, self.cancelled
 
         @server.tool(title="Echo", description="Give the text back.")
@@ -97,7 +104,42 @@ class ScriptedMCPServer:
                 raise
             return "slow but done"
 
+        @server.tool(description="Wait until somebody cancels this.")
+        async def hang() -> str:
+            calls.append(("hang", {}))
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append("hang")
+                raise
+            return "never"
+
+        @server.tool(description="From now on there is a tool called late, too.")
+        async def grow(context: Context) -> str:
+            server.add_tool(echo, name="late")
+            if self._era == "2025-11-25":
+                await context.session.send_tool_list_changed()
+            else:
+                await context.notify_tools_changed()
+            return "grown"
+
         return server
+
+
+def _blind_to_newer_eras(app: ASGIApp) -> ASGIApp:
+    """The SDK's server of 2025: the newer era's name means nothing to it."""
+
+    async def older(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [
+                (name, value)
+                for name, value in scope["headers"]
+                if not (name == b"mcp-protocol-version" and value.startswith(b"2026"))
+            ]
+            scope = {**scope, "headers": headers}
+        await app(scope, receive, send)
+
+    return older
 
 
 def closed_port() -> int:

@@ -1,0 +1,34 @@
+"""Hubs and servers for the tests of the MCP client. No Django."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from chat.mcp.config import ServerHealth
+from chat.mcp.hub import Hub
+from tests.servers.mcp_server import Era, ScriptedMCPServer
+
+
+@pytest.fixture(params=["2025-11-25", "2026-07-28"])
+def era(request: pytest.FixtureRequest) -> Era:
+    """What has to work must work in both eras of the protocol."""
+    return request.param
+
+
+@pytest.fixture
+def server(era: Era) -> Iterator[ScriptedMCPServer]:
+    with ScriptedMCPServer(era=era) as running:
+        yield running
+
+
+@pytest.fixture
+def heard() -> list[ServerHealth]:
+    """What the hub said about its servers, in order."""
+    return []
+
+
+@pytest.fixture
+async def hub(heard: list[ServerHealth]) -> AsyncIterator[Hub]:
+    hub = Hub(on_state=heard.append)
+    yield hub
+    await hub.aclose()

@@ -1,0 +1,47 @@
+"""What the tests of the MCP client do again and again."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chat.mcp.config import ServerConfig
+from chat.mcp.hub import Hub
+from chat.mcp.toolbox import HubToolbox
+from chat.tools import ToolCall, ToolResult
+
+_ids = itertools.count(1)
+
+
+def config(url: str, slug: str = "demo", **values: Any) -> ServerConfig:
+    return ServerConfig(slug=slug, name=f"{slug.title()} tools", url=url, **values)
+
+
+async def toolbox_of(hub: Hub, *configs: ServerConfig) -> HubToolbox:
+    """A toolbox that has discovered the tools of these servers, without a failure."""
+    hub.configure(configs)
+    toolbox = hub.open_toolbox()
+    discovery = await toolbox.discover()
+    assert not discovery.failures
+    return toolbox
+
+
+async def call(
+    toolbox: HubToolbox, name: str, on_progress: Any = None, **arguments: Any
+) -> ToolResult:
+    asked = ToolCall(id=f"call-{next(_ids)}", name=name, arguments=arguments)
+    return await toolbox.call(asked, on_progress or _ignore)
+
+
+async def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> float:
+    """Wait for it, bounded; how long it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"within {seconds:g} s: {what}"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - began
+
+
+async def _ignore(progress: float, total: float | None, message: str | None) -> None:
+    pass

@@ -1,0 +1,123 @@
+"""Connections that break, and how they come back."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chat.errors import ServerUnavailable, ToolTimeout
+from chat.mcp.config import ServerHealth
+from chat.mcp.demo_process import DemoServer, start_demo_server
+from chat.mcp.hub import Hub
+from tests.mcp.steps import call, config, eventually, toolbox_of
+from tests.servers.mcp_server import ScriptedMCPServer
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoServer]:
+    """A server in a process of its own, which can be frozen."""
+    server = start_demo_server()
+    assert server
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+async def test_a_server_that_restarted_while_idle_is_not_noticed_by_the_caller(
+    hub: Hub, server: ScriptedMCPServer
+) -> None:
+    toolbox = await toolbox_of(hub, config(server.url))
+    await asyncio.to_thread(server.restart)
+
+    result = await call(toolbox, "echo", text="welcome back")
+
+    assert result.text == "welcome back"
+    # Retried only because it was provably not executed the first time.
+    assert server.calls == [("echo", {"text": "welcome back"})]
+
+
+async def test_twenty_callers_at_once_after_a_restart_all_get_their_answer(
+    hub: Hub, server: ScriptedMCPServer
+) -> None:
+    toolbox = await toolbox_of(hub, config(server.url))
+    await asyncio.to_thread(server.restart)
+
+    results = await asyncio.gather(*(call(toolbox, "echo", text=str(n)) for n in range(20)))
+
+    assert [result.text for result in results] == [str(n) for n in range(20)]
+    assert len(server.calls) == 20
+
+
+async def test_a_server_that_comes_back_is_used_again(
+    hub: Hub, server: ScriptedMCPServer, heard: list[ServerHealth]
+) -> None:
+    toolbox = await toolbox_of(hub, config(server.url, wait_seconds=0.5))
+    await asyncio.to_thread(server.stop)
+    with pytest.raises(ServerUnavailable):
+        await call(toolbox, "echo", text="gone")
+    await eventually(lambda: heard[-1].state == "down", "the hub says that it is down")
+    assert heard[-1].reason == "the connection was refused"
+
+    await asyncio.to_thread(server.start)
+
+    await eventually(lambda: heard[-1].state == "ready", "it is found again without a call")
+    assert (await call(toolbox, "echo", text="back")).text == "back"
+
+
+async def test_a_server_known_to_be_down_is_not_waited_for_again(
+    hub: Hub, server: ScriptedMCPServer, heard: list[ServerHealth]
+) -> None:
+    await asyncio.to_thread(server.stop)
+    hub.configure([config(server.url)])
+    toolbox = hub.open_toolbox()
+    began = time.monotonic()
+
+    discoveries = [await toolbox.discover() for _ in range(2)]
+
+    assert all(discovery.failures for discovery in discoveries)
+    assert time.monotonic() - began < 2
+
+
+async def test_the_heartbeat_notices_a_server_that_died_in_silence(
+    hub: Hub, server: ScriptedMCPServer, heard: list[ServerHealth]
+) -> None:
+    await toolbox_of(hub, config(server.url, heartbeat_seconds=0.2))
+
+    await asyncio.to_thread(server.stop)
+
+    await eventually(lambda: heard[-1].state == "down", "the hub says that it is down")
+
+
+async def test_a_frozen_server_cannot_stretch_a_deadline(hub: Hub, demo: DemoServer) -> None:
+    toolbox = await toolbox_of(hub, config(demo.url, call_timeout_seconds=0.5))
+    os.kill(demo.process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+
+    outcomes = await asyncio.gather(
+        *(call(toolbox, "calculate", expression="1+1") for _ in range(5)), return_exceptions=True
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [ToolTimeout] * 5
+    assert time.monotonic() - began < 1
+    os.kill(demo.process.pid, signal.SIGCONT)
+    assert (await call(toolbox, "calculate", expression="1+1")).text == "1+1 = 2"
+
+
+async def test_closing_with_a_call_under_way_ends_it_and_leaves_no_task(
+    hub: Hub, server: ScriptedMCPServer
+) -> None:
+    before = asyncio.all_tasks()
+    toolbox = await toolbox_of(hub, config(server.url))
+    calling = asyncio.create_task(call(toolbox, "hang"))
+    await eventually(lambda: bool(server.calls), "the tool runs")
+    began = time.monotonic()
+
+    await hub.aclose()
+
+    outcome = (await asyncio.gather(calling, return_exceptions=True))[0]
+    assert isinstance(outcome, Exception)
+    assert time.monotonic() - began < 3
+    assert asyncio.all_tasks() <= before | {calling}

@@ -1,0 +1,120 @@
+"""An MCP server that speaks only what it must, so that it can say what no SDK would."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.servers.site import free_port
+
+START_SECONDS = 10
+Json = dict[str, Any]
+
+
+class BareMCPServer:
+    """Lists exactly `definitions`. Calls: `ok` answers, `cut` breaks off, `gate` waits for
+    `opened`, `huge` and `huge_event` answer with that many `megabytes`.
+
+    With `status` set, every request is answered with that status and nothing else.
+    """
+
+    def __init__(self, definitions: Sequence[Any] = ()) -> None:
+        self.definitions = list(definitions)
+        self.status = 0
+        self.opened = threading.Event()
+        self.calls: list[str] = []
+        self.methods: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}/mcp"
+        app = Starlette(routes=[Route("/mcp", self._answer, methods=["GET", "POST", "DELETE"])])
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, port=port, log_level="critical", timeout_graceful_shutdown=1)
+        )
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            assert time.monotonic() < deadline, "the MCP server did not start"
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.opened.set()
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(5)
+
+    async def _answer(self, request: Request) -> Response:
+        self.headers.append(dict(request.headers))
+        if self.status:
+            return Response("no", status_code=self.status)
+        if request.method != "POST":
+            return Response(status_code=405)
+        message = await request.json()
+        self.methods.append(message["method"])
+        if "id" not in message:
+            return Response(status_code=202)
+        match message["method"]:
+            case "initialize":
+                return _result(message, _greeting())
+            case "tools/list":
+                return _result(message, {"tools": self.definitions})
+            case "tools/call":
+                return await self._call(message)
+            case _:
+                error = {"code": -32601, "message": "Method not found"}
+                return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    async def _call(self, message: Json) -> Response:
+        name = message["params"]["name"]
+        self.calls.append(name)
+        match name:
+            case "cut":
+                # It promises more than it gives: the connection breaks in the middle.
+                return Response(
+                    b"{", headers={"Content-Length": "100"}, media_type="application/json"
+                )
+            case "gate":
+                while not self.opened.is_set():
+                    await asyncio.sleep(0.01)
+            case "huge":
+                size = message["params"]["arguments"]["megabytes"] << 20
+                return _result(message, _text("x" * size))
+            case "huge_event":
+                size = message["params"]["arguments"]["megabytes"] << 20
+                event = {"jsonrpc": "2.0", "id": message["id"], "result": _text("x" * size)}
+                body = iter([f"event: message\ndata: {json.dumps(event)}\n\n"])
+                return StreamingResponse(body, media_type="text/event-stream")
+        return _result(message, _text("fine"))
+
+
+def _greeting() -> Json:
+    return {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "bare", "version": "1"},
+    }
+
+
+def _text(text: str) -> Json:
+    return {"content": [{"type": "text", "text": text}]}
+
+
+def _result(message: Json, result: Json) -> Response:
+    return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": result})
