@@ -86,7 +86,9 @@ if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL"}:
         "SQLITE_SYNCHRONOUS must be NORMAL (an answer survives kill -9) or FULL (and a power loss)."
     )
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+    "default": env.db_url_config(
+        env.str("DATABASE_URL", default="") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
+    ),
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
