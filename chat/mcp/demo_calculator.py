@@ -15,6 +15,8 @@ MAX_CHARACTERS = 200
 MAX_DEPTH = 40
 MAX_EXPONENT = 1_000
 MAX_DIGITS = 50
+# What is no whole number is calculated to more digits than it is shown with: sqrt(2)**2 is 2.
+SHOWN_DIGITS = 20
 _NUMBER = r"\d[\d.]*"
 
 
@@ -89,6 +91,9 @@ def _round(value: Decimal, digits: Decimal = Decimal(0)) -> Decimal:
 
 
 def _shown(value: Decimal) -> str:
+    if value != value.to_integral():
+        with localcontext(prec=SHOWN_DIGITS):
+            value = +value
     value = value.normalize()
     if value == value.to_integral() and value.adjusted() < MAX_DIGITS:
         return f"{int(value):,}".replace(",", "")

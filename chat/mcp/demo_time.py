@@ -94,8 +94,9 @@ def _clock(text: str) -> time:
     if match is None:
         raise Refused(f"{text[:40]!r} is no time of day. Try 15:30 or 3pm.")
     hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
-    if half and 1 <= hour <= 12:
-        hour = hour % 12 + (12 if half == "pm" else 0)
+    if half:
+        # Half past 13 in the afternoon is not a time: 24 is refused below.
+        hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else 24
     if hour > 23 or minute > 59:
         raise Refused(f"{text[:40]!r} is no time of day. Try 15:30 or 3pm.")
     return time(hour, minute)

@@ -77,7 +77,17 @@ TEMPERATURES = {
     }.items()
     for name in names
 }
-SYMBOLS = {"km/h": "km/h", "mb": "MB", "gb": "GB", "kb": "kB", "tb": "TB", "l": "L", "ml": "mL"}
+SYMBOLS = {"l": "L", "ml": "mL", "kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB", "b": "B"} | {
+    "kib": "KiB",
+    "mib": "MiB",
+    "gib": "GiB",
+    "tib": "TiB",
+    "floz": "fl oz",
+    "m2": "m²",
+    "km2": "km²",
+    "ft2": "ft²",
+    "m3": "m³",
+}
 
 
 def convert(value: float, source: str, target: str) -> str:

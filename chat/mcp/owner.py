@@ -59,8 +59,6 @@ class Owner:
         self._calls = Abandonable()
         self._task: asyncio.Task[None] | None = None
 
-    # -- for runs, from any task -------------------------------------------------------
-
     async def definitions(self) -> tuple[mcp.types.Tool, ...]:
         """The tools; a warm connection costs no round trip. Raises ServerUnavailable."""
         self._ensure_started()
@@ -113,13 +111,12 @@ class Owner:
                 await asyncio.wait({task}, timeout=1)
         await self._calls.settle(CLOSE_SECONDS)
 
-    # -- a call ------------------------------------------------------------------------
-
     async def _call(
         self, name: str, arguments: dict[str, Any], on_progress: OnProgress | None
     ) -> mcp.types.CallToolResult:
+        generation = 0
         for is_last in (False, True):
-            client, generation = await self._ready(self.config.wait_seconds)
+            client, generation = await self._ready(self.config.wait_seconds, after=generation)
             work = client.call_tool(
                 name,
                 arguments,
@@ -135,7 +132,6 @@ class Owner:
                 if fate is not Fate.UNSENT or is_last:
                     raise failure_of(fate, self.config.name, error) from error
                 # Provably not executed: one more try, on a new connection.
-                await self._renewed(generation)
             except (RuntimeError, ValueError) as error:
                 # The SDK found the result to break its own schema, or to be no result at all.
                 raise ToolError(f"The tool's result could not be read: {error}") from error
@@ -146,17 +142,15 @@ class Owner:
         if generation == self._generation and self.state == "ready":
             self._wake.set()
 
-    async def _ready(self, seconds: float) -> tuple[Client, int]:
+    async def _ready(self, seconds: float, after: int = 0) -> tuple[Client, int]:
+        """The connection; wait so long for it, and for a newer one than `after`."""
         self._ensure_started()
-        if self.state != "ready":
+        if self.state != "ready" or self._generation <= after:
             self._wake.set()
-            await self._until(lambda: self.state == "ready", seconds)
+            await self._until(lambda: self.state == "ready" and self._generation > after, seconds)
         if self.state != "ready" or self._client is None:
             raise ServerUnavailable(f"{self.config.name} cannot be reached: {self.why}.")
         return self._client, self._generation
-
-    async def _renewed(self, generation: int) -> None:
-        await self._until(lambda: self._generation > generation, self.config.wait_seconds)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         """The condition holds, or the server is not in use any more, or time is up."""

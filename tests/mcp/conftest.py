@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from chat.mcp.config import ServerHealth
+from chat.mcp.demo_process import DemoServer, start_demo_server
 from chat.mcp.hub import Hub
 from tests.servers.mcp_server import Era, ScriptedMCPServer
 
@@ -32,3 +33,16 @@ async def hub(heard: list[ServerHealth]) -> AsyncIterator[Hub]:
     hub = Hub(on_state=heard.append)
     yield hub
     await hub.aclose()
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoServer]:
+    """The demo server, in a process of its own that can be frozen and killed."""
+    server = start_demo_server()
+    assert server
+    assert server.process.stdin
+    assert server.process.stdout
+    with server.process.stdin, server.process.stdout:
+        yield server
+        server.process.kill()
+        server.process.wait()

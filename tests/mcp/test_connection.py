@@ -4,26 +4,15 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from chat.errors import ServerUnavailable, ToolTimeout
 from chat.mcp.config import ServerHealth
-from chat.mcp.demo_process import DemoServer, start_demo_server
+from chat.mcp.demo_process import DemoServer
 from chat.mcp.hub import Hub
 from tests.mcp.steps import call, config, eventually, toolbox_of
 from tests.servers.mcp_server import ScriptedMCPServer
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoServer]:
-    """A server in a process of its own, which can be frozen."""
-    server = start_demo_server()
-    assert server
-    yield server
-    server.process.kill()
-    server.process.communicate()
 
 
 async def test_a_server_that_restarted_while_idle_is_not_noticed_by_the_caller(

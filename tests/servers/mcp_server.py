@@ -71,7 +71,13 @@ class ScriptedMCPServer:
 
     def _application(self) -> MCPServer:
         server = MCPServer(self._name, log_level="CRITICAL")
-        calls, cancelled = self.calls, self.cancelled
+        self._add_quick_tools(server)
+        self._add_slow_tools(server)
+        self._add_growth(server)
+        return server
+
+    def _add_quick_tools(self, server: MCPServer) -> None:
+        calls = self.calls
 
         @server.tool(title="Echo", description="Give the text back.")
         def echo(text: str) -> str:
@@ -91,6 +97,9 @@ class ScriptedMCPServer:
         @server.tool(description="A text of that many characters.")
         def big(size: int) -> str:
             return "x" * size
+
+    def _add_slow_tools(self, server: MCPServer) -> None:
+        calls, cancelled = self.calls, self.cancelled
 
         @server.tool(description="Take that many seconds, reporting progress.")
         async def slow(context: Context, seconds: float = 1, steps: int = 4) -> str:
@@ -114,16 +123,18 @@ class ScriptedMCPServer:
                 raise
             return "never"
 
+    def _add_growth(self, server: MCPServer) -> None:
+        def late(text: str) -> str:
+            return text
+
         @server.tool(description="From now on there is a tool called late, too.")
         async def grow(context: Context) -> str:
-            server.add_tool(echo, name="late")
+            server.add_tool(late)
             if self._era == "2025-11-25":
                 await context.session.send_tool_list_changed()
             else:
                 await context.notify_tools_changed()
             return "grown"
-
-        return server
 
 
 def _blind_to_newer_eras(app: ASGIApp) -> ASGIApp:
