@@ -38,6 +38,7 @@ class Person:
             is_superuser=is_staff,
         )
         self.token = ApiToken.issue(self.user)[1]
+        self.session_cookie = self._session()
         self._clients: list[httpx.Client] = []
 
     def __enter__(self) -> Self:
@@ -52,8 +53,7 @@ class Person:
         for client in self._clients:
             client.close()
 
-    @cached_property
-    def session_cookie(self) -> str:
+    def _session(self) -> str:
         session = SessionStore()
         session[SESSION_KEY] = str(self.user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

@@ -1,0 +1,143 @@
+"""The OpenAI-compatible provider against a scripted model on a socket."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import httpx
+import pytest
+
+from chat import transcript
+from chat.agent.ports import (
+    ContentDelta,
+    ProviderEvent,
+    ReasoningDelta,
+    StepFinished,
+    ToolCallsAsked,
+)
+from chat.errors import ProviderError
+from chat.providers.http import create_http_client
+from chat.providers.openai import OpenAIProvider, Timeouts
+from chat.tools import Tool
+from tests.servers.model_server import ScriptedModelServer
+
+KEY = "sk-a-secret-key"
+TOOL = Tool(name="echo", description="Echo", input_schema={"type": "object", "properties": {}})
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with create_http_client() as client:
+        yield client
+
+
+@pytest.fixture
+def provider(model_server: ScriptedModelServer, http: httpx.AsyncClient) -> OpenAIProvider:
+    return OpenAIProvider(
+        base_url=model_server.base_url,
+        api_key=KEY,
+        model_name="scripted",
+        http_client=http,
+        timeouts=Timeouts(connect=2, first_token=0.5, idle=0.5),
+    )
+
+
+async def answer(provider: OpenAIProvider, question: str) -> list[ProviderEvent]:
+    stream = provider.chat_stream([transcript.user(question)], [TOOL])
+    return [event async for event in stream]
+
+
+async def test_text_reasoning_and_usage(provider: OpenAIProvider) -> None:
+    events = await answer(provider, "[[reason Hm.]][[text Hello, world]][[usage 3 4]]")
+
+    assert events == [
+        ReasoningDelta(text="Hm."),
+        ContentDelta(text="Hello, "),
+        ContentDelta(text="world"),
+        StepFinished(finish_reason="stop", usage={"input_tokens": 3, "output_tokens": 4}),
+    ]
+
+
+async def test_the_request_is_what_apis_expect(
+    provider: OpenAIProvider, model_server: ScriptedModelServer
+) -> None:
+    await answer(provider, "hi")
+
+    headers, body = model_server.requests[-1]
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert headers["accept-encoding"] == "identity"
+    assert body["stream"] is True
+    assert body["tools"] == [TOOL.to_tool_definition()]
+
+
+async def test_fragments_become_calls(provider: OpenAIProvider) -> None:
+    question = '[[call echo {"text": "a [b]"}]][[call other]][[raw-arguments echo {no]]'
+    asked = (await answer(provider, question))[0]
+
+    assert isinstance(asked, ToolCallsAsked)
+    good, empty, bad = asked.calls
+    assert (good.name, good.arguments) == ("echo", {"text": "a [b]"})
+    assert (empty.name, empty.arguments) == ("other", {})
+    assert (bad.arguments, bad.invalid_arguments) == ({}, "{no")
+    assert bad.problem
+    assert len({call.id for call in asked.calls}) == 3
+
+
+@pytest.mark.parametrize(
+    ("question", "code", "says"),
+    [
+        ("[[status 401]]", "LLM_AUTH", "key"),
+        ("[[status 404]]", "LLM_ERROR", "/v1"),
+        ("[[status 429 retry-after 3]]", "LLM_RATE_LIMITED", "again"),
+        ("[[status 500]]", "LLM_ERROR", "500"),
+        ("[[error the cat is on the keyboard]]", "LLM_ERROR", "keyboard"),
+        ("[[body text/html <html>]]", "LLM_ERROR", "/v1"),
+        ("[[text half an]][[cut]]", "LLM_INCOMPLETE", "broke off"),
+        ("[[call echo]][[finish length]]", "LLM_INCOMPLETE", "cut off"),
+        ("[[stall]]", "LLM_TIMEOUT", "silent"),
+        ("[[text a]][[stall]]", "LLM_TIMEOUT", "silent"),
+    ],
+)
+async def test_failures_are_sentences_with_a_code(
+    provider: OpenAIProvider, question: str, code: str, says: str
+) -> None:
+    with pytest.raises(ProviderError) as failed:
+        await answer(provider, question)
+
+    assert failed.value.code == code
+    assert says in str(failed.value)
+    assert KEY not in str(failed.value)
+
+
+async def test_a_completion_that_is_no_stream_is_accepted(provider: OpenAIProvider) -> None:
+    body = '{"choices": [{"message": {"content": "Whole."}, "finish_reason": "stop"}]}'
+
+    events = await answer(provider, f"[[body application/json {body}]]")
+
+    assert events == [ContentDelta(text="Whole."), StepFinished()]
+
+
+async def test_nobody_there_is_retryable(http: httpx.AsyncClient) -> None:
+    provider = OpenAIProvider(
+        base_url="http://127.0.0.1:9/v1", api_key="", model_name="m", http_client=http
+    )
+    with pytest.raises(ProviderError) as failed:
+        await answer(provider, "hi")
+
+    assert failed.value.retryable
+    assert "cannot be reached" in str(failed.value)
+
+
+async def test_closing_the_generator_closes_the_connection(
+    provider: OpenAIProvider, model_server: ScriptedModelServer
+) -> None:
+    aborted = len(model_server.aborted)
+    messages = [transcript.user("[[tokens 5000 delay 5]]")]
+    async with aclosing(provider.chat_stream(messages, [])) as stream:
+        await anext(stream)
+
+    began = time.monotonic()
+    while len(model_server.aborted) == aborted:
+        assert time.monotonic() - began < 1
+        await asyncio.sleep(0.01)
