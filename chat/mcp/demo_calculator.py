@@ -18,6 +18,8 @@ MAX_DIGITS = 50
 # What is no whole number is calculated to more digits than it is shown with: sqrt(2)**2 is 2.
 SHOWN_DIGITS = 20
 _NUMBER = r"\d[\d.]*"
+# Where a comma separates numbers, and not thousands.
+_SEVERAL = re.compile(r"\b(?:round|min|max)\s*\(")
 
 
 def calculate(expression: str) -> str:
@@ -28,7 +30,7 @@ def calculate(expression: str) -> str:
     if len(text) > MAX_CHARACTERS:
         raise Refused(f"The expression is too long; {MAX_CHARACTERS} characters are the most.")
     try:
-        tree = ast.parse(_readable(text), mode="eval")
+        tree = _parsed(_readable(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Refused(f"This is not an expression that can be calculated: {text}") from error
     with localcontext(prec=MAX_DIGITS):
@@ -43,17 +45,28 @@ def calculate(expression: str) -> str:
 def _readable(text: str) -> str:
     """Percentages and the signs people type, in Python's spelling."""
     text = text.replace("×", "*").replace("÷", "/").replace("−", "-").replace("^", "**")
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    if not _SEVERAL.search(text):
+        text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
     text = re.sub(rf"({_NUMBER})\s*(?:%|percent)\s*of\b", r"(\1/100)*", text)
     return re.sub(rf"({_NUMBER})\s*%(?!\s*[\w(.])", r"(\1/100)", text)
+
+
+def _parsed(text: str) -> ast.Expression:
+    """The tree, with each fraction as it was written: a float would keep 17 digits of it."""
+    tree = ast.parse(text, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            written = ast.get_source_segment(text, node) or ""
+            node.value = Decimal(written if math.isfinite(node.value) else "inf")  # type: ignore[assignment]
+    return tree
 
 
 def _value(node: ast.expr, depth: int) -> Decimal:
     if depth == 0:
         raise Refused("The expression is nested too deeply.")
     match node:
-        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            return Decimal(str(node.value))
+        case ast.Constant(value=int() | Decimal() as number) if not isinstance(number, bool):
+            return Decimal(number)
         case ast.UnaryOp(op=ast.USub()):
             return -_value(node.operand, depth - 1)
         case ast.UnaryOp(op=ast.UAdd()):
@@ -84,6 +97,17 @@ def _power(base: Decimal, exponent: Decimal) -> Decimal:
     return base**exponent
 
 
+def _floored(left: Decimal, right: Decimal) -> tuple[Decimal, Decimal]:
+    """Quotient and remainder; the remainder has the sign of `right`."""
+    if not right:
+        raise DivisionByZero
+    # From here on the last digits are rounded away, and a remainder is made of just these.
+    if max(abs(left), abs(right)) >= Decimal(10) ** MAX_DIGITS:
+        raise Refused(f"The numbers are too large; // and % take up to {MAX_DIGITS} digits.")
+    whole, rest = divmod(left, right)
+    return (whole - 1, rest + right) if rest and (rest < 0) != (right < 0) else (whole, rest)
+
+
 def _round(value: Decimal, digits: Decimal = Decimal(0)) -> Decimal:
     if abs(digits) > MAX_DIGITS:
         raise Refused(f"round takes up to {MAX_DIGITS} digits.")
@@ -105,8 +129,8 @@ OPERATIONS: dict[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = {
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: (a / b).to_integral_value("ROUND_FLOOR"),
-    ast.Mod: lambda a, b: a - b * (a / b).to_integral_value("ROUND_FLOOR"),
+    ast.FloorDiv: lambda a, b: _floored(a, b)[0],
+    ast.Mod: lambda a, b: _floored(a, b)[1],
     ast.Pow: _power,
 }
 CONSTANTS = {"pi": Decimal(str(math.pi)), "e": Decimal(str(math.e))}
@@ -115,8 +139,8 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Decimal]]] = {
     "sqrt": (1, 1, lambda value: value.sqrt()),
     "abs": (1, 1, abs),
     "round": (1, 2, _round),
-    "min": (1, 20, min),
-    "max": (1, 20, max),
+    "min": (1, 20, lambda *values: min(values)),
+    "max": (1, 20, lambda *values: max(values)),
     "ln": (1, 1, lambda value: value.ln()),
     "log10": (1, 1, lambda value: value.log10()),
 }

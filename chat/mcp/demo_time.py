@@ -69,7 +69,8 @@ def convert_time(clock: str, source: str, target: str) -> str:
 def find_zone(place: str) -> ZoneInfo:
     """A zone by its IANA name, or by a city. Raises Refused."""
     wanted = " ".join(place.replace("_", " ").lower().split())
-    name = CITIES.get(wanted) or _zones().get(wanted)
+    city = wanted.partition(",")[0]
+    name = CITIES.get(wanted) or _zones().get(wanted) or CITIES.get(city) or _zones().get(city)
     if name is None:
         raise Refused(
             f"The time zone of {place[:60]!r} is not known. Try a name like Europe/Berlin."
@@ -85,6 +86,9 @@ def _zones() -> dict[str, str]:
     spoken = {name: name.replace("_", " ").lower() for name in names}
     zones.update({whole: name for name, whole in spoken.items()})
     for name, whole in spoken.items():
+        # Etc/GMT+5 is what people call GMT-5: without its first part it would mislead.
+        if name.startswith("Etc/"):
+            continue
         zones.setdefault(whole.rsplit("/", 1)[-1], name)
     return zones
 

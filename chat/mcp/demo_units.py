@@ -1,6 +1,6 @@
 """Conversion of units, for the demo tools."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from chat.mcp.demo_refused import Refused
 
@@ -77,6 +77,7 @@ TEMPERATURES = {
     }.items()
     for name in names
 }
+ABSOLUTE_ZERO = Decimal("-273.15")
 SYMBOLS = {"l": "L", "ml": "mL", "kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB", "b": "B"} | {
     "kib": "KiB",
     "mib": "MiB",
@@ -127,15 +128,19 @@ def _temperature(amount: Decimal, source: str, target: str) -> Decimal:
     celsius = {
         "°C": amount,
         "°F": (amount - 32) * 5 / 9,
-        "K": amount - Decimal("273.15"),
+        "K": amount + ABSOLUTE_ZERO,
     }[source]
+    if celsius < ABSOLUTE_ZERO:
+        raise Refused("Nothing is colder than -273.15 °C.")
     return {
         "°C": celsius,
         "°F": celsius * 9 / 5 + 32,
-        "K": celsius + Decimal("273.15"),
+        "K": celsius - ABSOLUTE_ZERO,
     }[target]
 
 
 def _shown(value: Decimal) -> str:
-    rounded = Decimal(f"{value:.9g}").normalize()
-    return f"{rounded:f}"
+    """Nine digits, or more where the number before the point has more."""
+    digits = max(9, value.adjusted() + 3)
+    with localcontext(prec=digits):
+        return f"{value.normalize():f}"

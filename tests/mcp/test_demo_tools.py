@@ -27,6 +27,10 @@ from chat.mcp.demo_refused import Refused
         ("round(pi, 4)", "3.1416"),
         ("max(1, 2, 3) =", "3"),
         ("1 / 3", "0.33333333333333333333"),
+        ("max(1,200)", "200"),
+        ("min(100,200) + max(5)", "105"),
+        ("7 % (-3)", "-2"),
+        ("12345678901234567.89 + 1", "12345678901234568.89"),
     ],
 )
 def test_calculations(expression: str, expected: str) -> None:
@@ -56,6 +60,10 @@ def test_calculations(expression: str, expected: str) -> None:
         ("1 +", "not an expression"),
         ("1e999 * 1e999", "no result"),
         ("round(1, 10 ** 40)", "digits"),
+        ("2 ** 200 % 7", "too large"),
+        ("2 ** 200 // 10 ** 55", "too large"),
+        ("5 % 0", "zero"),
+        ("5 // 0", "zero"),
     ],
 )
 def test_calculations_that_are_refused(expression: str, why: str) -> None:
@@ -76,6 +84,8 @@ def test_calculations_that_are_refused(expression: str, why: str) -> None:
         (1, "hectare", "m²", "1 ha = 10000 m²"),
         (100, "square feet", "square meters", "100 ft² = 9.290304 m²"),
         (1, "GiB", "MB", "1 GiB = 1073.74182 MB"),
+        (1, "TiB", "bytes", "1 TiB = 1099511627776 B"),
+        (1234567890.5, "m", "mm", "1234567890.5 m = 1234567890500 mm"),
         (90, "minutes", "hours", "90 min = 1.5 h"),
         (0.1, "kg", "g", "0.1 kg = 100 g"),
         (3, "nautical miles", "m", "3 nmi = 5556 m"),
@@ -90,6 +100,7 @@ def test_conversions(value: float, source: str, target: str, expected: str) -> N
     [
         (1, "km", "kg", "km is a unit of length, kg is one of mass."),
         (1, "celsius", "m", "temperature"),
+        (-500, "C", "K", "Nothing is colder than -273.15 °C."),
         (1, "smoots", "m", "'smoots' is not known"),
         (1, "m", "", "'' is not known"),
         (float("inf"), "m", "km", "too large"),
@@ -110,6 +121,8 @@ def test_conversions_that_are_refused(value: float, source: str, target: str, wh
         ("Europe/Berlin", "Europe/Berlin"),
         ("europe/berlin", "Europe/Berlin"),
         (" San  Francisco ", "America/Los_Angeles"),
+        ("Tokyo, Japan", "Asia/Tokyo"),
+        ("San Francisco, California", "America/Los_Angeles"),
         ("UTC", "UTC"),
     ],
 )
@@ -141,6 +154,8 @@ def test_times_are_converted(clock: str, source: str, target: str, part: str) ->
 def test_unknown_times_and_places_are_refused() -> None:
     with pytest.raises(Refused, match="Atlantis"):
         demo_time.current_time("Atlantis")
+    with pytest.raises(Refused, match=r"GMT\+5"):
+        demo_time.current_time("GMT+5")
     with pytest.raises(Refused, match=r"\.\./etc"):
         demo_time.current_time("../etc/passwd")
     for clock in ("25:00", "12:60", "noonish", "13pm", ""):
