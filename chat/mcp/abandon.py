@@ -15,27 +15,27 @@ class Abandonable:
     """
 
     def __init__(self) -> None:
-        self._left: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`. When cancelled: cancel it, and leave at once."""
         task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             task.cancel()
-            self._left.add(task)
-            task.add_done_callback(self._forget)
             raise
         return task.result()
 
     async def settle(self, seconds: float) -> None:
-        """Give what was left behind that long to end."""
-        if self._left:
-            await asyncio.wait(set(self._left), timeout=seconds)
+        """Give what is under way, or was left behind, that long to end by itself."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._left.discard(task)
+        self._tasks.discard(task)
         if not task.cancelled():
             # Asked for, so that asyncio does not report it as never retrieved.
             task.exception()

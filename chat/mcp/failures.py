@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+import anyio
 import httpx2
 from mcp import MCPError
 from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
@@ -56,18 +57,25 @@ def failure_of(fate: Fate, server_name: str, error: MCPError) -> ToolError:
 
 def reason_of(error: BaseException) -> str:
     """A short reason that an admin can act on; what the SDK wraps is unwrapped."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    match error:
+    match _root(error):
         case TimeoutError() | httpx2.TimeoutException():
             return "it did not answer in time"
         case httpx2.ConnectError():
             return "the connection was refused"
-        case MCPError() if error.code == REQUEST_TIMEOUT:
+        case MCPError(code=code) if code == REQUEST_TIMEOUT:
             return "it did not answer in time"
-        case _:
-            text = " ".join(str(error).split()).rstrip(".")
-            return (text or type(error).__name__)[:MAX_REASON_CHARACTERS]
+        case root:
+            text = " ".join(str(root).split()).rstrip(".")
+            return (text or type(root).__name__)[:MAX_REASON_CHARACTERS]
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first of what was wrapped; that the SDK's own streams broke is only what followed."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_root(inner) for inner in error.exceptions]
+    followed = (anyio.BrokenResourceError, anyio.ClosedResourceError)
+    return next((leaf for leaf in leaves if not isinstance(leaf, followed)), leaves[0])
 
 
 def reason_of_status(status: int) -> str:

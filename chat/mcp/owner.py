@@ -31,6 +31,7 @@ RELIST_PAUSE_SECONDS = 0.2
 HEALTHY_SECONDS = 1
 RETRY_SECONDS = (0.25, 30)
 CLOSE_SECONDS = 4
+FAREWELL_SECONDS = 0.25
 KNOWN_DOWN_SECONDS = 0.5
 TOO_SLOW = "it did not answer in time"
 
@@ -45,14 +46,12 @@ class Owner:
         self.state: State = "unknown"
         self.reason = ""
         self._catalog = Catalog()
-        self._on_change = on_change or _nobody
+        self._on_change = on_change or (lambda health: None)
         self._client: Client | None = None
         self._protocol_version = ""
         self._generation = 0
         self._ready_at = 0.0
-        self._is_closed = False
-        self._is_broken = False
-        self._is_known_down = False
+        self._is_closed = self._is_broken = self._is_known_down = False
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
         self._slots = asyncio.Semaphore(config.calls_at_once)
@@ -98,7 +97,7 @@ class Owner:
 
     def be_silent(self) -> None:
         """Tell nobody of changes from now on."""
-        self._on_change = _nobody
+        self._on_change = lambda health: None
 
     async def aclose(self) -> None:
         """Leave the connection; bounded by twice CLOSE_SECONDS."""
@@ -206,7 +205,12 @@ class Owner:
             self._is_known_down = False
             self._wake.clear()
             await self._move("ready", "")
-            await self._keep(connection)
+            try:
+                await self._keep(connection)
+            finally:
+                # Each call under way shall learn its own fate: one not sent is not lost.
+                self._end()
+                await self._calls.settle(FAREWELL_SECONDS)
 
     async def _keep(self, connection: Connection) -> None:
         """The heartbeat is a full list: a sign of life, new tools, changed definitions."""
@@ -243,7 +247,3 @@ class Owner:
         self._on_change(self.health())
         async with self._changed:
             self._changed.notify_all()
-
-
-def _nobody(health: ServerHealth) -> None:
-    """Who hears of changes when nobody wants to."""

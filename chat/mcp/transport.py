@@ -12,7 +12,7 @@ import httpx2
 from mcp.types import CONNECTION_CLOSED, JSONRPCResponse
 
 from chat.mcp.definitions import take_out_broken
-from chat.mcp.failures import TOO_LARGE, reason_of_status
+from chat.mcp.failures import TOO_LARGE, reason_of, reason_of_status
 
 MAX_BODY_BYTES = 8 << 20
 COURTESY_SECONDS = 3
@@ -43,7 +43,7 @@ class IsolatingTransport(httpx2.AsyncBaseTransport):
             if not self.is_armed:
                 raise
             is_sent = not isinstance(error, _NOT_SENT)
-            return _failure(str(error) or type(error).__name__, is_sent=is_sent)
+            return _failure(reason_of(error), is_sent=is_sent)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

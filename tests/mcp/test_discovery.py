@@ -162,3 +162,15 @@ async def test_refused_credentials_are_named(hub: Hub) -> None:
     assert discovery.failures == [
         "The tools of Demo tools could not be had: it refused our credentials (401)."
     ]
+
+
+async def test_a_flood_of_announcements_is_answered_with_few_lists(
+    hub: Hub, server: ScriptedMCPServer, heard: list[ServerHealth]
+) -> None:
+    toolbox = await toolbox_of(hub, config(server.url))
+
+    await call(toolbox, "flood", times=300)
+    await call(toolbox, "grow")
+
+    await eventually(lambda: "late" in heard[-1].tool_names, "the last announcement is heard")
+    assert server.lists < 10

@@ -11,6 +11,7 @@ import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import Tool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.servers.site import free_port
@@ -20,11 +21,14 @@ START_SECONDS = 10
 
 
 class ScriptedMCPServer:
-    """`calls` holds (name, arguments) of each call; `cancelled` the names of calls cut short."""
+    """`calls` holds (name, arguments) of each call; `cancelled` the names of calls cut short;
+    `lists` is how often the tools were listed.
+    """
 
     def __init__(self, name: str = "scripted", era: Era = "2026-07-28") -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.cancelled: list[str] = []
+        self.lists = 0
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/mcp"
         self._name = name
@@ -70,7 +74,14 @@ class ScriptedMCPServer:
         self.start()
 
     def _application(self) -> MCPServer:
-        server = MCPServer(self._name, log_level="CRITICAL")
+        script = self
+
+        class Counting(MCPServer):
+            async def list_tools(self) -> list[Tool]:
+                script.lists += 1
+                return await super().list_tools()
+
+        server = Counting(self._name, log_level="CRITICAL")
         self._add_quick_tools(server)
         self._add_slow_tools(server)
         self._add_growth(server)
@@ -130,11 +141,20 @@ class ScriptedMCPServer:
         @server.tool(description="From now on there is a tool called late, too.")
         async def grow(context: Context) -> str:
             server.add_tool(late)
-            if self._era == "2025-11-25":
-                await context.session.send_tool_list_changed()
-            else:
-                await context.notify_tools_changed()
+            await self._announce(context)
             return "grown"
+
+        @server.tool(description="Say so many times that the tools have changed.")
+        async def flood(context: Context, times: int) -> str:
+            for _ in range(times):
+                await self._announce(context)
+            return "said"
+
+    async def _announce(self, context: Context) -> None:
+        if self._era == "2025-11-25":
+            await context.session.send_tool_list_changed()
+        else:
+            await context.notify_tools_changed()
 
 
 def _blind_to_newer_eras(app: ASGIApp) -> ASGIApp:
