@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                 ('server_name', models.CharField(blank=True, max_length=100)),
                 ('arguments', models.JSONField(default=dict)),
                 ('invalid_arguments', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('requested', 'Requested'), ('awaiting_approval', 'Awaiting Approval'), ('running', 'Running'), ('ok', 'Ok'), ('tool_error', 'error'), ('timeout', 'Timeout'), ('denied', 'Denied'), ('blocked', 'Blocked'), ('cancelled', 'Cancelled'), ('lost', 'Lost')], default='requested', max_length=20)),
+                ('state', models.CharField(choices=[('requested', 'Requested'), ('awaiting_approval', 'Awaiting Approval'), ('running', 'Running'), ('ok', 'Ok'), ('tool_error', 'Error'), ('timeout', 'Timeout'), ('denied', 'Denied'), ('blocked', 'Blocked'), ('cancelled', 'Cancelled'), ('lost', 'Lost')], default='requested', max_length=20)),
                 ('result', models.TextField(blank=True)),
                 ('duration_ms', models.PositiveIntegerField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),

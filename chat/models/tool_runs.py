@@ -53,7 +53,7 @@ class ToolRunState(models.TextChoices):
     AWAITING_APPROVAL = "awaiting_approval"
     RUNNING = "running"
     OK = "ok"
-    TOOL_ERROR = "tool_error", "error"
+    TOOL_ERROR = "tool_error", "Error"
     TIMEOUT = "timeout"
     DENIED = "denied"
     BLOCKED = "blocked"
