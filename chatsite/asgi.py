@@ -2,10 +2,10 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+from chatsite.handler import get_handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
-django_application = get_asgi_application()
+django_application = get_handler()
 
 # Models can be imported only once Django is set up.
 from chatsite.application import build  # noqa: E402

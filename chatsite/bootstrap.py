@@ -6,6 +6,7 @@ that it is too old.
 
 import hashlib
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -15,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
+FIRST_LINE = "# Settings of this installation; .env.example explains all of them.\n"
+SECRET_KEY_LINE = re.compile(r"^\s*(export\s+)?SECRET_KEY\s*=\s*\S", re.MULTILINE)
 
 
 def main(arguments):
@@ -57,21 +60,23 @@ def run(command):
 
 
 def write_env():
-    """A SECRET_KEY of its own for each installation; what is there is never touched."""
+    """A SECRET_KEY of its own for each installation; what is there stays as it is."""
     path = ROOT / ".env"
-    text = path.read_text() if path.exists() else ""
-    if os.environ.get("SECRET_KEY") or any(
-        line.strip().startswith("SECRET_KEY=") for line in text.splitlines()
-    ):
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if os.environ.get("SECRET_KEY") or SECRET_KEY_LINE.search(text):
         return
-    if text and not text.endswith("\n"):
-        text += "\n"
+    line = "SECRET_KEY=" + secrets.token_urlsafe(48) + "\n"
     if not text:
-        text = "# Settings of this installation; .env.example explains all of them.\n"
-    descriptor = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        line = FIRST_LINE + line
+    elif not text.endswith("\n"):
+        line = "\n" + line
+    descriptor = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(text + "SECRET_KEY=" + secrets.token_urlsafe(48) + "\n")
+        file.write(line)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)

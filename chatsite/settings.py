@@ -72,7 +72,7 @@ if "*" in ALLOWED_HOSTS and not DEBUG:
         "Name your hosts, as in ALLOWED_HOSTS=chat.example.org."
     )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-HOST = env.str("HOST", default="127.0.0.1")
+HOST = env.str("HOST", default="") or "127.0.0.1"
 PORT = whole("PORT", 8000, zero=True)
 # Set behind a proxy that speaks HTTPS to the world and tells us so.
 HTTPS = switch("HTTPS", default=False)

@@ -34,12 +34,15 @@ def start_demo_server() -> DemoServer | None:
         process_group=0,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    url = _ready_line(process)
-    if url is None:
-        process.kill()
-        process.wait()
-        return None
-    return DemoServer(url, process)
+    url = None
+    try:
+        url = _ready_line(process)
+    finally:
+        # Also when we are interrupted while we wait for it.
+        if url is None:
+            process.kill()
+            process.wait()
+    return DemoServer(url, process) if url else None
 
 
 def _ready_line(process: subprocess.Popen[bytes]) -> str | None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from chat.events import TERMINAL, to_frame
 from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent
-from chat.runs.engine import engine
+from chat.runs.engine import Engine, engine
 from chat.runs.pool import in_pool
 from chat.runs.run_log import RunLog
 
@@ -38,10 +38,11 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
     A comment line every KEEP_ALIVE_SECONDS keeps proxies from closing a quiet stream.
     """
     quiet_since = time.monotonic()
-    await _begun(run_id)
+    house = engine()
+    await _begun(house, run_id)
     log: RunLog | None = None
     while True:
-        log = engine().journal.log(run_id) or log
+        log = house.journal.log(run_id) or log
         batch = _in_memory(log, after)
         if batch is None:
             batch = await in_pool(read_batch, run_id, after)
@@ -58,9 +59,9 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
             yield KEEP_ALIVE
 
 
-async def _begun(run_id: UUID) -> None:
+async def _begun(house: Engine, run_id: UUID) -> None:
     """A run that starts here right now has its log in a moment; no need to look at rows."""
-    if work := engine().works.get(run_id):
+    if work := house.works.get(run_id):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                 await work.is_claimed.wait()

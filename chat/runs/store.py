@@ -109,4 +109,4 @@ def _insert(slices: list[Slice]) -> None:
 
 def _sqlite_time(moment: datetime) -> str:
     """As Django stores it: UTC without its zone."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+    return moment.isoformat(" ", "microseconds")[:26]

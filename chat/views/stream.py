@@ -1,10 +1,7 @@
 """Event streams: plain async views, which Django cancels promptly when a reader leaves."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
-from asgiref.sync import SyncToAsync
-from django.db import connections
 from django.http import (
     HttpResponse,
     HttpResponseBase,
@@ -35,7 +32,6 @@ async def chat(request: ApiRequest) -> HttpResponseBase:
     run = await ask(request)
     if run is None:
         return not_found()
-    await release_request_thread()
     async for _ in follow(run.pk, 0):
         pass
     run = await in_pool(AgentRun.objects.select_related("answer").get, pk=run.pk)
@@ -73,30 +69,10 @@ def cursor(request: ApiRequest) -> int:
 
 
 def event_stream(run: AgentRun, after: int) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_frames(run.pk, after), content_type="text/event-stream")
+    response = StreamingHttpResponse(follow(run.pk, after), content_type="text/event-stream")
     # Neither browsers nor proxies may store, compress or buffer a stream.
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["X-Conversation-Id"] = str(run.conversation_id)
     response.headers["X-Run-Id"] = str(run.pk)
     return response
-
-
-async def _frames(run_id: UUID, after: int) -> AsyncIterator[bytes]:
-    await release_request_thread()
-    async for frames in follow(run_id, after):
-        yield frames
-
-
-async def release_request_thread() -> None:
-    """Give back the thread and the database connection that this request has used until now.
-
-    Django keeps one thread per request for its sync code until the response is complete; a
-    stream of an hour would hold both for an hour. What needs a thread later gets a new one.
-    """
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context is None:
-        return
-    if executor := SyncToAsync.context_to_thread_executor.pop(context, None):
-        executor.submit(connections.close_all)
-        executor.shutdown(wait=False)
