@@ -16,12 +16,12 @@ lint: develop ## Style, types, templates
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@SECRET_KEY=lint $(VENV)/mypy
-	@git ls-files -z -- 'templates/*.html' | xargs -0 $(VENV)/djade --target-version 5.2 --check
+	@find templates -name '*.html' -print0 | xargs -0 $(VENV)/djade --target-version 5.2 --check
 
 format: develop ## Let ruff and djade write it right
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
-	@git ls-files -z -- 'templates/*.html' | xargs -0 $(VENV)/djade --target-version 5.2 || true
+	@find templates -name '*.html' -print0 | xargs -0 $(VENV)/djade --target-version 5.2 || true
 
 bench: develop ## Relay latency under load, as a table
 	@$(VENV)/python -m tests.bench
