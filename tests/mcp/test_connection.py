@@ -12,6 +12,7 @@ from chat.mcp.config import ServerHealth
 from chat.mcp.demo_process import DemoServer
 from chat.mcp.hub import Hub
 from tests.mcp.steps import call, config, eventually, toolbox_of
+from tests.servers.bare_mcp_server import BareMCPServer
 from tests.servers.mcp_server import ScriptedMCPServer
 
 
@@ -94,6 +95,34 @@ async def test_a_frozen_server_cannot_stretch_a_deadline(hub: Hub, demo: DemoSer
     assert time.monotonic() - began < 1
     os.kill(demo.process.pid, signal.SIGCONT)
     assert (await call(toolbox, "calculate", expression="1+1")).text == "1+1 = 2"
+
+
+async def test_a_frozen_server_of_2025_cannot_stretch_a_deadline_either(hub: Hub) -> None:
+    """Its cancellation is a request of its own, which the SDK would wait for."""
+    with BareMCPServer([{"name": "ok", "inputSchema": {"type": "object"}}]) as server:
+        toolbox = await toolbox_of(hub, config(server.url, call_timeout_seconds=0.5))
+        server.is_frozen = True
+        began = time.monotonic()
+
+        outcomes = await asyncio.gather(
+            *(call(toolbox, "ok") for _ in range(5)), return_exceptions=True
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [ToolTimeout] * 5
+        assert time.monotonic() - began < 1
+
+
+async def test_a_call_that_answers_while_its_connection_is_given_up_is_not_lost(hub: Hub) -> None:
+    with BareMCPServer([{"name": "gate", "inputSchema": {"type": "object"}}]) as server:
+        toolbox = await toolbox_of(hub, config(server.url, heartbeat_seconds=0.1))
+        calling = asyncio.create_task(call(toolbox, "gate"))
+        await eventually(lambda: "gate" in server.calls, "the call runs")
+        server.status, asked = 502, len(server.headers)
+        await eventually(lambda: len(server.headers) > asked, "the heartbeat is refused")
+
+        server.opened.set()
+
+        assert (await calling).text == "fine"
 
 
 async def test_closing_with_a_call_under_way_ends_it_and_leaves_no_task(

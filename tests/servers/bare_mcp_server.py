@@ -24,12 +24,14 @@ class BareMCPServer:
     """Lists exactly `definitions`. Calls: `ok` answers, `cut` breaks off, `gate` waits for
     `opened`, `huge` and `huge_event` answer with that many `megabytes`.
 
-    With `status` set, every request is answered with that status and nothing else.
+    With `status` set, every request is answered with that status and nothing else; while
+    `is_frozen`, none is answered at all.
     """
 
     def __init__(self, definitions: Sequence[Any] = ()) -> None:
         self.definitions = list(definitions)
         self.status = 0
+        self.is_frozen = False
         self.opened = threading.Event()
         self.calls: list[str] = []
         self.methods: list[str] = []
@@ -57,11 +59,14 @@ class BareMCPServer:
         trace: TracebackType | None,
     ) -> None:
         self.opened.set()
+        self.is_frozen = False
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(5)
 
     async def _answer(self, request: Request) -> Response:
         self.headers.append(dict(request.headers))
+        while self.is_frozen:
+            await asyncio.sleep(0.01)
         if self.status:
             return Response("no", status_code=self.status)
         if request.method != "POST":
