@@ -46,6 +46,8 @@ def make_environment(files):
     stamp = VENV / ("installed-" + "-".join(Path(name).stem for name in files))
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted.hexdigest():
         return
+    # Made here: what venv says of a folder that it may not write to is no help.
+    VENV.mkdir(exist_ok=True)
     print("Installing what is needed into .venv …", flush=True)
     if not PYTHON.exists():
         run([sys.executable, "-m", "venv", str(VENV)])

@@ -8,10 +8,12 @@ See docs/decisions/0003-sse-from-a-view.md.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django import setup
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 
 THREADS = 12
@@ -36,6 +38,11 @@ class Handler(ASGIHandler):
             await self.handle(scope, receive, send)
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
+
+    async def listen_for_disconnect(self, receive: Callable) -> None:
+        """Ends when the reader leaves; an exception would be nobody's while the server stops."""
+        with suppress(RequestAborted):
+            await super().listen_for_disconnect(receive)
 
     def _quietest(self) -> ThreadSensitiveContext:
         """In turn, but not behind somebody's long page."""

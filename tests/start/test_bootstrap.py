@@ -1,0 +1,108 @@
+"""chatsite/bootstrap.py, in a folder of its own with nothing to install."""
+
+import ast
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.site import ROOT
+
+NOBODY = 65534
+BOOTSTRAP = ROOT / "chatsite" / "bootstrap.py"
+KEY = re.compile(r"^SECRET_KEY=(\S{50,})$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which it ran once: a virtual environment takes seconds to make."""
+    folder = checkout(tmp_path_factory.mktemp("bootstrap"))
+    assert run_in(folder).returncode == 0
+    return folder
+
+
+def checkout(folder: Path) -> Path:
+    (folder / "chatsite").mkdir()
+    shutil.copy(BOOTSTRAP, folder / "chatsite")
+    (folder / "requirements.txt").write_text("# nothing\n")
+    return folder
+
+
+def run_in(
+    folder: Path, *, python: str = sys.executable, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+    return subprocess.run(
+        [python, "chatsite/bootstrap.py"],
+        cwd=folder,
+        env=environment,
+        user=user,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_it_writes_a_key_that_only_the_owner_can_read(prepared: Path) -> None:
+    path = prepared / ".env"
+
+    assert KEY.search(path.read_text())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_start_changes_nothing_and_says_nothing(prepared: Path) -> None:
+    before = (prepared / ".env").read_text()
+
+    again = run_in(prepared)
+
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (prepared / ".env").read_text() == before
+
+
+def test_settings_that_are_there_are_kept(prepared: Path) -> None:
+    path = prepared / ".env"
+    path.write_text("SITE_NAME=Harbour\n#SECRET_KEY=\nPORT=8001")
+
+    run_in(prepared)
+    run_in(prepared)
+
+    text = path.read_text()
+    assert text.startswith("SITE_NAME=Harbour\n#SECRET_KEY=\nPORT=8001\nSECRET_KEY=")
+    assert len(KEY.findall(text)) == 1
+
+
+def test_other_requirements_are_installed(prepared: Path) -> None:
+    (prepared / "requirements.txt").write_text("# still nothing, but other words\n")
+
+    assert "Installing" in run_in(prepared).stdout
+    assert run_in(prepared).stdout == ""
+
+
+def test_an_old_python_can_read_it() -> None:
+    ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 8))
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence() -> None:
+    # Not in pytest's own folder: only its owner may enter that.
+    with tempfile.TemporaryDirectory() as name:
+        folder = checkout(Path(name))
+        folder.chmod(0o555)
+        ended = run_in(folder, **somebody_who_may_not_write())
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert f"Give yourself the right to write in this folder: {folder}" in ended.stderr
+
+
+def somebody_who_may_not_write() -> dict[str, Any]:
+    """The superuser may write anywhere, so it becomes nobody, with a Python nobody may run."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": NOBODY, "python": shutil.which("python3", path="/usr/local/bin:/usr/bin")}

@@ -1,0 +1,56 @@
+"""Settings: nonsense is one sentence at the start, and every one of them is explained."""
+
+import re
+
+import pytest
+
+from tests.servers.site import ROOT
+from tests.start.steps import Installation
+
+READ = re.compile(r'(?:env\.\w+|positive|whole|switch|web_address)\(\s*"([A-Z_]+)"')
+# Set by us for a process of ours.
+INTERNAL = {"DEMO_MCP_URL"}
+
+
+def names() -> set[str]:
+    return set(READ.findall((ROOT / "chatsite" / "settings.py").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_TOOL_ITERATIONS", "many"),
+        ("PORT", "eight thousand"),
+        ("LLM_BASE_URL", "localhost:11434"),
+        ("ALLOWED_HOSTS", "*"),
+        ("SQLITE_SYNCHRONOUS", "OFF"),
+        ("SECRET_KEY", ""),
+        ("HTTPS", "maybe"),
+    ],
+)
+def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> None:
+    ended = bare.manage("check", **{name: value})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Configuration: ")
+    assert name in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_every_setting_is_in_the_example_and_nothing_else() -> None:
+    example = (ROOT / ".env.example").read_text()
+
+    assert set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) == names()
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    table = "".join(line for line in readme.splitlines() if line.startswith("|"))
+
+    assert set(re.findall(r"`([A-Z_]{4,})`", table)) >= names() - INTERNAL
+
+
+def test_the_example_changes_nothing() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    assert [line for line in lines if line and not line.startswith("#")] == []
