@@ -16,6 +16,14 @@ def create_http_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=AiohttpTransport(client=_session))
 
 
+def was_stale(error: httpx.TransportError) -> bool:
+    """Whether a kept connection turned out to be closed: the same request on a new one may pass."""
+    cause = error.__cause__
+    return isinstance(
+        cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
+    ) and not isinstance(cause, aiohttp.ClientConnectorError)
+
+
 def _session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
     # A response is decompressed by httpx, and streams ask not to be compressed at all.

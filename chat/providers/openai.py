@@ -16,6 +16,7 @@ from chat.agent.ports import ProviderEvent
 from chat.errors import ProviderError
 from chat.providers.chunks import Answer
 from chat.providers.failures import from_status, from_transport, not_a_stream
+from chat.providers.http import was_stale
 from chat.providers.sse import Frame, FrameDecoder
 from chat.tools import Tool
 from chat.transcript import ChatMessage
@@ -90,7 +91,7 @@ class OpenAIProvider:
         )
         try:
             async with asyncio.timeout(self._timeouts.first_token):
-                response = await self._http.send(request, stream=True)
+                response = await self._open(request)
                 if response.status_code != 200:
                     raise from_status(response, await _read_some(response))
         except TimeoutError as error:
@@ -100,6 +101,14 @@ class OpenAIProvider:
         except httpx.InvalidURL as error:
             raise ProviderError("The address of the model's API is not valid.") from error
         return response
+
+    async def _open(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._http.send(request, stream=True)
+        except httpx.TransportError as error:
+            if not was_stale(error):
+                raise
+            return await self._http.send(request, stream=True)
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[ProviderEvent, None]:
         answer, body = Answer(), Body()

@@ -141,3 +141,12 @@ async def test_closing_the_generator_closes_the_connection(
     while len(model_server.aborted) == aborted:
         assert time.monotonic() - began < 1
         await asyncio.sleep(0.01)
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
+    provider: OpenAIProvider,
+) -> None:
+    # The scripted model ends each connection behind its answer, sooner or later than we ask again.
+    for number in range(30):
+        events = await answer(provider, f"[[text {number}]]")
+        assert events[0] == ContentDelta(text=str(number))
