@@ -183,8 +183,8 @@ class Owner:
             elif not self._is_closed:
                 await self._rest(pause)
                 pause = min(pause * 2, RETRY_SECONDS[1])
-        # Said to nobody: that this process leaves says nothing about the server.
-        self.state = "unknown"
+        # For those who still wait; the hub, which left this server, hears nothing of it any more.
+        await self._move("unknown", "")
 
     async def _rest(self, pause: float) -> None:
         """Between two attempts, so long; a caller may shorten it, but not below the least."""

@@ -140,3 +140,19 @@ async def test_closing_with_a_call_under_way_ends_it_and_leaves_no_task(
     assert isinstance(outcome, Exception)
     assert time.monotonic() - began < 3
     assert asyncio.all_tasks() <= before | {calling}
+
+
+async def test_a_server_that_is_taken_away_keeps_nobody_waiting(
+    hub: Hub, server: ScriptedMCPServer
+) -> None:
+    toolbox = await toolbox_of(hub, config(server.url, wait_seconds=30))
+    await asyncio.to_thread(server.stop)
+    calling = asyncio.create_task(call(toolbox, "echo", text="anybody?"))
+    await eventually(lambda: hub.health()[0].state == "down", "the call waits for the server")
+    began = time.monotonic()
+
+    hub.configure([])
+
+    with pytest.raises(ServerUnavailable, match="not in use any more"):
+        await calling
+    assert time.monotonic() - began < 3
