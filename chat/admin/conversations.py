@@ -1,12 +1,12 @@
 """Conversations and what was said in them, to read."""
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 
-from chat.admin.shown import LogAdmin, link_to
-from chat.models import Conversation
+from chat.admin.shown import LogAdmin, link_to, preformatted
+from chat.models import Conversation, Message
 
 MESSAGES_SHOWN = 200
 
@@ -19,7 +19,11 @@ class ConversationAdmin(LogAdmin):
     fields = ("title", "owner", "system_prompt", "created_at", "updated_at", "said", "runs_made")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
-        return super().get_queryset(request).annotate(said_count=Count("messages"))
+        # For the rows of one page only; a join would count for every conversation there is.
+        messages = Message.objects.filter(conversation=OuterRef("pk")).order_by()
+        counted = messages.values("conversation").annotate(count=Count("pk")).values("count")
+        said = Subquery(counted, output_field=IntegerField())
+        return super().get_queryset(request).annotate(said_count=said)
 
     @admin.display(description="title", ordering="title")
     def title_or_none(self, conversation: Conversation) -> str:
@@ -27,24 +31,25 @@ class ConversationAdmin(LogAdmin):
 
     @admin.display(description="messages", ordering="said_count")
     def message_count(self, conversation: Conversation) -> int:
-        return int(getattr(conversation, "said_count", 0))
+        return int(getattr(conversation, "said_count", 0) or 0)
 
     @admin.display(description="messages")
     def said(self, conversation: Conversation) -> str:
         messages = conversation.messages.order_by("pk")[:MESSAGES_SHOWN]
-        return format_html_join(
+        shown = format_html_join(
             "",
-            '<div class="said"><b>{}</b> <small>{}</small>'
-            '<pre class="out" tabindex="0">{}</pre></div>',
+            '<div class="said"><b>{}</b> <small>{}</small>{}</div>',
             (
-                (message.role, f"{message.created_at:%Y-%m-%d %H:%M:%S}", message.content[:5_000])
-                for message in messages
+                (m.role, f"{m.created_at:%Y-%m-%d %H:%M:%S}", preformatted(m.content))
+                for m in messages
             ),
         )
+        more = max(0, self.message_count(conversation) - MESSAGES_SHOWN)
+        return format_html("{}{}", shown, f"And {more:,} more." if more else "")
 
     @admin.display(description="runs")
     def runs_made(self, conversation: Conversation) -> str:
-        runs = conversation.runs.order_by("created_at")
+        runs = conversation.runs.order_by("created_at")[:MESSAGES_SHOWN]
         return format_html_join(
             " ", "{} ({})", ((link_to(run), run.get_status_display()) for run in runs)
         )

@@ -25,9 +25,11 @@ class AgentRunAdmin(LogAdmin):
     list_select_related = ("owner", "conversation")
     search_fields = ("id", "conversation__title", "owner__username")
     fields = (
-        *("state", "owner", "conversation_link", "model_name", "created_at", "started_at"),
-        *("finished_at", "finish_reason", "error_code", "error_message", "usage_shown", "lease"),
-        *("heartbeat_at", "cancel_requested_at", "tools", "events_shown"),
+        ("state", "finish_reason", "model_name"),
+        ("owner", "conversation_link"),
+        ("created_at", "started_at", "finished_at"),
+        ("heartbeat_at", "cancel_requested_at", "lease"),
+        *("error_code", "error_message", "usage_shown", "tools", "events_shown"),
     )
 
     @admin.display(description="status", ordering="status")
@@ -50,7 +52,7 @@ class AgentRunAdmin(LogAdmin):
 
     @admin.display(description="tool runs")
     def tools(self, run: AgentRun) -> str:
-        rows = run.tool_runs.order_by("created_at")
+        rows = run.tool_runs.order_by("created_at")[:EVENTS_SHOWN]
         return format_html_join(" ", "{}", ((link_to(row),) for row in rows)) or "none"
 
     @admin.display(description="events")

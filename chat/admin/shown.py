@@ -74,5 +74,5 @@ def _capped(text: str) -> tuple[str, str]:
         return text, ""
     return (
         text[:MAX_SHOWN_CHARACTERS],
-        f"The first {MAX_SHOWN_CHARACTERS:,} of {len(text):,} characters. Download the rest.",
+        f"The first {MAX_SHOWN_CHARACTERS:,} of {len(text):,} characters.",
     )

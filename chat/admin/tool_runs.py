@@ -58,19 +58,29 @@ class ToolFilter(admin.SimpleListFilter):
         return queryset.filter(tool=self.value()) if self.value() else queryset
 
 
+def whole_arguments(tool_run: ToolRun) -> str:
+    """What the model sent: as JSON, or word for word where it was none."""
+    return tool_run.invalid_arguments or json.dumps(
+        tool_run.arguments, indent=2, ensure_ascii=False
+    )
+
+
 @admin.register(ToolRun)
 class ToolRunAdmin(LogAdmin):
     list_display = (
         *("started", "tool", "outcome", "took", "conversation", "person", "arguments_peek"),
     )
     list_filter = (OutcomeFilter, DurationFilter, "created_at", ToolFilter, "server")
+    ordering = ("-created_at",)
     list_select_related = ("run__conversation", "run__owner", "server")
     search_fields = ("tool", "call_id", "run__conversation__title")
     search_help_text = "Tool, call id or conversation title"
     fields = (
-        *("tool", "title", "server_name", "outcome", "took", "person", "conversation", "run_link"),
-        *("call_id", "iteration", "created_at", "started_at", "finished_at"),
-        *("arguments_shown", "invalid_arguments", "result_shown", "downloads"),
+        ("tool", "title", "server_name"),
+        ("outcome", "took", "iteration"),
+        ("person", "conversation", "run_link"),
+        ("created_at", "started_at", "finished_at"),
+        *("call_id", "arguments_shown", "result_shown", "downloads"),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -102,7 +112,7 @@ class ToolRunAdmin(LogAdmin):
             request, tool_run, f"Downloaded the {'result' if part == 'result' else 'arguments'}."
         )
         is_result = part == "result"
-        text = tool_run.result if is_result else json.dumps(tool_run.arguments, indent=2)
+        text = tool_run.result if is_result else whole_arguments(tool_run)
         response = HttpResponse(text, content_type="text/plain; charset=utf-8")
         name = f"{'result' if is_result else 'arguments'}-{tool_run.pk}.txt"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -115,7 +125,7 @@ class ToolRunAdmin(LogAdmin):
             int(request.user.pk or 0), [tool_run], CHANGE, change_message=what, single_object=True
         )
 
-    @admin.display(description="started", ordering="-created_at")
+    @admin.display(description="started", ordering="created_at")
     def started(self, tool_run: ToolRun) -> str:
         return f"{tool_run.created_at:%Y-%m-%d %H:%M:%S}"
 
@@ -143,10 +153,12 @@ class ToolRunAdmin(LogAdmin):
     def arguments_peek(self, tool_run: ToolRun) -> str:
         text = tool_run.invalid_arguments or json.dumps(tool_run.arguments, ensure_ascii=False)
         peek = text if len(text) <= PEEK_CHARACTERS else text[: PEEK_CHARACTERS - 1] + "…"
-        return format_html("<code>{}</code>", peek)
+        return format_html('<code class="peek">{}</code>', peek)
 
     @admin.display(description="arguments")
     def arguments_shown(self, tool_run: ToolRun) -> str:
+        if tool_run.invalid_arguments:
+            return preformatted(tool_run.invalid_arguments)
         return pretty_json(tool_run.arguments)
 
     @admin.display(description="result")

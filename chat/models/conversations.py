@@ -43,7 +43,7 @@ class Conversation(models.Model):
         with transaction.atomic():
             title = title_of(text)
             conversation = cls.objects.create(owner=owner, title=title, system_prompt=system_prompt)
-            return conversation.ask(text, **options)
+            return conversation._add_question(text, **options)
 
     def ask(
         self, text: str, *, model_name: str = "", idempotency_key: str | None = None
@@ -55,22 +55,28 @@ class Conversation(models.Model):
         """
         try:
             with transaction.atomic():
-                check_limits(self.owner_id)
-                message = self.messages.create(role=Message.Role.USER, content=text)
-                run = AgentRun.objects.create(
-                    conversation=self,
-                    owner_id=self.owner_id,
-                    message=message,
-                    model_name=model_name or settings.LLM_MODEL,
-                    idempotency_key=idempotency_key,
+                run = self._add_question(
+                    text, model_name=model_name, idempotency_key=idempotency_key
                 )
-                self.updated_at = timezone.now()
-                self.save(update_fields=["updated_at"])
+                Conversation.objects.filter(pk=self.pk).update(updated_at=timezone.now())
                 return run
         except IntegrityError as error:
             if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
                 raise RunActive("An answer is still in progress in this conversation.") from error
             raise
+
+    def _add_question(
+        self, text: str, *, model_name: str = "", idempotency_key: str | None = None
+    ) -> AgentRun:
+        check_limits(self.owner_id)
+        message = self.messages.create(role=Message.Role.USER, content=text)
+        return AgentRun.objects.create(
+            conversation=self,
+            owner_id=self.owner_id,
+            message=message,
+            model_name=model_name or settings.LLM_MODEL,
+            idempotency_key=idempotency_key,
+        )
 
     def transcript(self, run: AgentRun) -> list[ChatMessage]:
         """What the model is shown when it answers `run`: everything said up to its question."""

@@ -69,14 +69,14 @@ def _update(run_id: UUID, call_id: str, **values: Any) -> None:
 
 
 def of_ending(
-    run_id: UUID, event: ChatEvent, status: RunStatus, steps: list[dict[str, Any]], text: str
+    run: AgentRun, event: ChatEvent, status: RunStatus, steps: list[dict[str, Any]], text: str
 ) -> Effect:
     """The end of a run: its status, the answer as a message, the place in the sidebar."""
     data = event.data
 
     def end() -> None:
         now = timezone.now()
-        AgentRun.objects.filter(pk=run_id).update(
+        AgentRun.objects.filter(pk=run.pk).update(
             status=status,
             finish_reason=data.get("finish_reason", ""),
             error_code=data.get("code", ""),
@@ -84,14 +84,13 @@ def of_ending(
             usage=data.get("usage", {}),
             finished_at=now,
         )
-        conversation_id = AgentRun.objects.values_list("conversation_id", flat=True).get(pk=run_id)
         Message.objects.create(
-            conversation_id=conversation_id,
+            conversation_id=run.conversation_id,
             role=Message.Role.ASSISTANT,
             content=text,
             steps=steps,
-            run_id=run_id,
+            run=run,
         )
-        Conversation.objects.filter(pk=conversation_id).update(updated_at=now)
+        Conversation.objects.filter(pk=run.conversation_id).update(updated_at=now)
 
     return end

@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
-from django.utils import timezone
 
 from chat import events
 from chat.agent.loop import run_agent
 from chat.errors import ChatError, RunLost
-from chat.models import AgentRun, RunStatus
+from chat.models import AgentRun
 from chat.runs.engine import Engine
-from chat.runs.pool import in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.runs.work import Work
 from chat.transcript import ChatMessage
@@ -20,13 +18,9 @@ from chat.transcript import ChatMessage
 logger = logging.getLogger(__name__)
 
 
-async def execute(work: Work, engine: Engine) -> None:
-    """Answer the run's question; whatever happens, the run has one ending when this returns."""
-    claimed = await in_writer(claim, work.run_id)
-    if claimed is None:
-        return
-    run, history = claimed
-    recorder = Recorder(engine.journal, engine.journal.open(run.pk, run.lease, run.last_seq))
+async def execute(run: AgentRun, history: list[ChatMessage], work: Work, engine: Engine) -> None:
+    """Answer the claimed run's question; whatever happens, it has one ending when this returns."""
+    recorder = Recorder(engine.journal, run)
     work.is_claimed.set()
     try:
         work.is_cancellable = True
@@ -79,13 +73,3 @@ async def _end(recorder: Recorder, ending: events.ChatEvent) -> None:
         await recorder.end(ending)
     except ChatError as error:
         logger.error("The end of a run could not be stored: %s", error)
-
-
-def claim(run_id: UUID) -> tuple[AgentRun, list[ChatMessage]] | None:
-    """Make a queued run ours. None if somebody else has it or it is over."""
-    now = timezone.now()
-    queued = AgentRun.objects.filter(pk=run_id, status=RunStatus.QUEUED)
-    if not queued.update(status=RunStatus.RUNNING, lease=1, started_at=now, heartbeat_at=now):
-        return None
-    run = AgentRun.objects.select_related("conversation").get(pk=run_id)
-    return run, run.conversation.transcript(run)

@@ -5,22 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 from chat.events import DELTAS, ChatEvent, Kind, encode, tool_result
-from chat.models import RunStatus, ToolRunState
+from chat.models import AgentRun, RunStatus, ToolRunState
 from chat.runs import effects
 from chat.runs.journal import Journal
-from chat.runs.run_log import RunLog
 from chat.steps import Steps
 
 INTERRUPTED = "INTERRUPTED"
 
 
 class Recorder:
-    """Folds the run's events as they pass; exactly one ending gets through, the first."""
+    """Folds the events of a run that is ours; exactly one ending gets through, the first."""
 
-    def __init__(self, journal: Journal, log: RunLog, steps: Steps | None = None) -> None:
+    def __init__(self, journal: Journal, run: AgentRun, steps: Steps | None = None) -> None:
         self.steps = steps or Steps()
         self._journal = journal
-        self._log = log
+        self._run = run
+        self._log = journal.open(run.pk, run.lease, run.last_seq)
         self._is_over = False
 
     async def record(self, event: ChatEvent) -> None:
@@ -49,11 +49,11 @@ class Recorder:
 
     def _effect(self, event: ChatEvent) -> effects.Effect | None:
         if not event.is_terminal:
-            return effects.of_tool_event(self._log.run_id, event)
+            return effects.of_tool_event(self._run.pk, event)
         self._is_over = True
         steps: dict[str, Any] = json.loads(encode({"steps": self.steps.to_json()}))
         text = event.data.get("content", self.steps.final_text)
-        return effects.of_ending(self._log.run_id, event, status_of(event), steps["steps"], text)
+        return effects.of_ending(self._run, event, status_of(event), steps["steps"], text)
 
 
 def status_of(ending: ChatEvent) -> RunStatus:

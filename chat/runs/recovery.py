@@ -28,7 +28,7 @@ async def interrupt_orphans(journal: Journal) -> None:
         if taken is None:
             continue
         run, steps = taken
-        recorder = Recorder(journal, journal.open(run.pk, run.lease, run.last_seq), steps)
+        recorder = Recorder(journal, run, steps)
         try:
             await recorder.end(_ending(run, steps))
         except RunLost:

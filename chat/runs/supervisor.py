@@ -12,13 +12,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from chat.models import ACTIVE_STATUSES, AgentRun
+from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
-from chat.runs.pool import in_pool, in_writer
+from chat.runs.pool import in_writer
 from chat.runs.recovery import interrupt_orphans
 from chat.runs.work import Work
+from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +73,14 @@ def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None
 
 
 async def _live(work: Work, run: AgentRun, house: Engine) -> None:
+    title = str(run.conversation)
     try:
-        title, is_first = await in_pool(_describe, run)
+        history = await in_writer(claim, run)
+        if history is None:
+            return
+        is_first = [message["role"] for message in history].count("user") == 1
         await announce(run, title, "new" if is_first else "running")
-        await execute(work, house)
+        await execute(run, history, work, house)
     finally:
         house.works.pop(run.pk, None)
     await announce(run, title, "finished")
@@ -96,9 +101,14 @@ async def _sweep(house: Engine) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _describe(run: AgentRun) -> tuple[str, bool]:
-    conversation = run.conversation
-    return str(conversation), conversation.runs.count() == 1
+def claim(run: AgentRun) -> list[ChatMessage] | None:
+    """Make a queued run ours and read what was said before; None if somebody else has it."""
+    now = timezone.now()
+    queued = AgentRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
+    if not queued.update(status=RunStatus.RUNNING, lease=1, started_at=now, heartbeat_at=now):
+        return None
+    run.status, run.lease, run.started_at = RunStatus.RUNNING, 1, now
+    return run.conversation.transcript(run)
 
 
 def _request_cancel(run_id: UUID) -> bool:

@@ -16,7 +16,7 @@ from chat.errors import ChatError, RunActive, TooManyRuns
 from chat.forms import MessageForm
 from chat.models import AgentRun, Conversation
 from chat.runs import supervisor
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 from chat.views.shown import TURNS, sidebar_of, tool_count, turn_of, turns_of
 
@@ -123,9 +123,9 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
     text = form.cleaned_data["message"]
     try:
         if conversation is None:
-            stored = await in_pool(Conversation.begin, request.user, text)
+            stored = await in_writer(Conversation.begin, request.user, text)
         else:
-            stored = await in_pool(conversation.ask, text)
+            stored = await in_writer(conversation.ask, text)
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
     await supervisor.start(stored)

@@ -60,7 +60,7 @@ async def test_every_token_of_many_runs_is_stored_in_order(journal: Journal) -> 
     runs = await in_pool(running, 30)
 
     async def answer(run: AgentRun) -> None:
-        recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+        recorder = Recorder(journal, run)
         for number in range(200):
             await recorder.record(events.content(f"{run.pk.hex[:4]}.{number} "))
             if number % 20 == 0:
@@ -80,7 +80,7 @@ async def test_every_token_of_many_runs_is_stored_in_order(journal: Journal) -> 
 
 async def test_neighbouring_deltas_are_one_event(journal: Journal) -> None:
     (run,) = await in_pool(running, 1)
-    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+    recorder = Recorder(journal, run)
 
     for word in ("one ", "two ", "three"):
         await recorder.record(events.content(word))
@@ -93,8 +93,9 @@ async def test_neighbouring_deltas_are_one_event(journal: Journal) -> None:
 
 async def test_what_is_shown_is_in_the_database(journal: Journal) -> None:
     (run,) = await in_pool(running, 1)
-    log = journal.open(run.pk, 1, 0)
-    recorder = Recorder(journal, log)
+    recorder = Recorder(journal, run)
+    log = journal.log(run.pk)
+    assert log
 
     for number in range(50):
         await recorder.record(events.content(str(number)))
@@ -106,7 +107,7 @@ async def test_what_is_shown_is_in_the_database(journal: Journal) -> None:
 
 async def test_a_stale_lease_writes_nothing(journal: Journal) -> None:
     (run,) = await in_pool(running, 1)
-    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+    recorder = Recorder(journal, run)
     await recorder.record(events.notice("mine", code="X"))
 
     await in_pool(AgentRun.objects.filter(pk=run.pk).update, lease=2)
@@ -121,7 +122,7 @@ async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
     runs = await in_pool(running, 60)
 
     async def answer(run: AgentRun) -> None:
-        recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+        recorder = Recorder(journal, run)
         try:
             while True:
                 await recorder.record(events.content("x"))
@@ -143,7 +144,7 @@ async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
 
 async def test_a_run_that_cannot_be_stored_costs_only_itself(journal: Journal) -> None:
     good, bad = await in_pool(running, 2)
-    healthy = Recorder(journal, journal.open(good.pk, 1, 0))
+    healthy = Recorder(journal, good)
     log = journal.open(bad.pk, 1, 0)
 
     def poison() -> None:
@@ -163,7 +164,7 @@ async def test_a_run_that_cannot_be_stored_costs_only_itself(journal: Journal) -
 
 async def test_the_database_allows_one_ending(journal: Journal) -> None:
     (run,) = await in_pool(running, 1)
-    recorder = Recorder(journal, journal.open(run.pk, 1, 0))
+    recorder = Recorder(journal, run)
     await recorder.record(events.done("", finish_reason="stop", usage={}))
     await recorder.record(events.error("too late", code="INTERNAL"))
 
