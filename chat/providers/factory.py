@@ -5,7 +5,8 @@ import httpx
 from chat.agent.ports import Provider
 from chat.errors import ConfigurationError
 from chat.providers.demo import DemoProvider
-from chat.providers.openai import OpenAIProvider, Timeouts
+from chat.providers.openai import OpenAIProvider
+from chat.providers.watchdog import Timeouts
 
 
 def create_provider(

@@ -4,12 +4,14 @@ Follows the WHATWG specification (HTML, section 9.2.6) and, beyond it: what the 
 is delivered although no blank line ends it, and a field named `error` is an error frame.
 """
 
+import re
 from dataclasses import dataclass
 
 from chat.errors import ProviderError
 
 MAX_FRAME_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
+LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +27,6 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._scanned = 0
         self._is_first = True
         self._skip_lf = False
         self._event = ""
@@ -39,21 +40,22 @@ class FrameDecoder:
             chunk = chunk.removeprefix(b"\n")
             self._skip_lf = False
         self._rest += chunk
-        if not self._strip_bom(is_end=False):
+        if self._is_first and not self._strip_bom(is_end=False):
             return []
         frames: list[Frame] = []
-        start = 0
-        while (end := self._line_end(max(start, self._scanned))) >= 0:
-            self._line(bytes(self._rest[start:end]), frames)
-            start = self._after(end)
-        del self._rest[:start]
-        self._scanned = len(self._rest)
+        if b"\n" in chunk or b"\r" in chunk:
+            *lines, rest = LINE_END.split(bytes(self._rest))
+            self._rest = bytearray(rest)
+            self._skip_lf = chunk.endswith(b"\r")
+            for line in lines:
+                self._line(line, frames)
         self._check(len(self._rest))
         return frames
 
     def flush(self) -> list[Frame]:
         """What the end of the bytes leaves behind: a last line, a last frame."""
-        self._strip_bom(is_end=True)
+        if self._is_first:
+            self._strip_bom(is_end=True)
         frames: list[Frame] = []
         if self._rest:
             self._line(bytes(self._rest), frames)
@@ -63,28 +65,12 @@ class FrameDecoder:
 
     def _strip_bom(self, *, is_end: bool) -> bool:
         """False while the first bytes may still turn out to be a byte-order mark."""
-        if self._is_first:
-            if len(self._rest) < len(BOM) and BOM.startswith(bytes(self._rest)) and not is_end:
-                return False
-            if self._rest.startswith(BOM):
-                del self._rest[: len(BOM)]
-            self._is_first = False
+        if len(self._rest) < len(BOM) and BOM.startswith(bytes(self._rest)) and not is_end:
+            return False
+        if self._rest.startswith(BOM):
+            del self._rest[: len(BOM)]
+        self._is_first = False
         return True
-
-    def _line_end(self, begin: int) -> int:
-        """Where the first line ends from `begin` on; -1 if its end has not come."""
-        feed = self._rest.find(b"\n", begin)
-        carriage = self._rest.find(b"\r", begin, feed if feed >= 0 else len(self._rest))
-        return carriage if carriage >= 0 else feed
-
-    def _after(self, end: int) -> int:
-        """Where the next line begins."""
-        if self._rest[end] == 10:
-            return end + 1
-        if end + 1 == len(self._rest):
-            self._skip_lf = True
-            return end + 1
-        return end + 2 if self._rest[end + 1] == 10 else end + 1
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
         if not line:

@@ -1,0 +1,78 @@
+"""A bound on the model's silence, by meaning: comments and empty chunks are silence too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+
+from chat.errors import ProviderError
+from chat.providers.failures import from_transport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, to the first sign of an answer, between two signs."""
+
+    connect: float = 10
+    first_token: float = 90
+    idle: float = 60
+
+
+class Watchdog:
+    """Ends a read that waits too long. Time in which we were not reading is not its silence.
+
+    One timer serves the whole answer: a timeout around each read would cost more than the read.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle = timeouts.idle
+        self._patience = timeouts.first_token
+        self._heard_at = self._loop.time()
+        self._reader: asyncio.Task[object] | None = None
+        self._has_barked = False
+        self._timer = self._loop.call_later(self._patience, self._look)
+
+    def heard(self) -> None:
+        """Something with a meaning has come, and has been dealt with."""
+        self._heard_at = self._loop.time()
+        if self._patience != self._idle:
+            self._patience = self._idle
+            self._look_at(self._heard_at + self._idle)
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+    async def next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """The next bytes; None at their end. Raises ProviderError."""
+        self._reader = asyncio.current_task()
+        try:
+            return await anext(chunks, None)
+        except asyncio.CancelledError:
+            if not self._has_barked or (self._reader and self._reader.uncancel()):
+                raise
+            raise silent(self._patience) from None
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
+        finally:
+            self._reader = None
+
+    def _look(self) -> None:
+        due = self._heard_at + self._patience
+        now = self._loop.time()
+        if now < due:
+            self._look_at(due)
+        elif self._reader is None:
+            self._look_at(now + self._patience)
+        else:
+            self._has_barked = True
+            self._reader.cancel()
+
+    def _look_at(self, when: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._look)
+
+
+def silent(seconds: float) -> ProviderError:
+    return ProviderError(f"The model was silent for {seconds:g} seconds.", code="LLM_TIMEOUT")
