@@ -2,6 +2,8 @@
 
 import re
 
+import httpx
+import pytest
 from django.contrib.admin.models import LogEntry
 
 from chat.models import ApiToken, MCPServer, ToolRun
@@ -14,6 +16,13 @@ LIST = "/admin/chat/toolrun/"
 def asked(alice: Person, text: str = "hello") -> ToolRun:
     ask(alice.api, f'[[call echo {{"text": "{text}"}}]][[then]][[text ok]]')
     return ToolRun.objects.get(run__owner=alice.user)
+
+
+def post(person: Person, path: str, **fields: object) -> httpx.Response:
+    """Fill in and send the form of an admin page."""
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', person.http.get(path).text)
+    form = {"csrfmiddlewaretoken": token[1] if token else "", **fields}
+    return person.http.post(path, data=form, headers={"Referer": person.site.url})
 
 
 def test_the_tool_log_shows_the_call(alice: Person, carol: Person) -> None:
@@ -39,6 +48,28 @@ def test_filters_and_search_leave_only_what_fits(alice: Person, carol: Person) -
         assert link in carol.http.get(LIST, params=fits | {"q": tool_run.call_id}).text
     for misses in ({"outcome": "timeout"}, {"over_ms": "10000"}, {"tool": "add"}):
         assert link not in carol.http.get(LIST, params=misses | {"q": tool_run.call_id}).text
+
+
+def test_the_newest_call_is_on_top(alice: Person, carol: Person) -> None:
+    first = asked(alice, "first")
+    for number in range(2):
+        ask(alice.api, f'[[call echo {{"text": "{number}"}}]][[then]][[text ok]]')
+    second = ToolRun.objects.filter(run__owner=alice.user).latest("created_at")
+
+    page = carol.http.get(LIST).text
+
+    assert page.index(str(second.pk)) < page.index(str(first.pk))
+
+
+def test_arguments_that_are_no_json_are_shown_word_for_word(alice: Person, carol: Person) -> None:
+    ask(alice.api, "[[raw-arguments echo {broken]][[then]][[text ok]]")
+    tool_run = ToolRun.objects.get(run__owner=alice.user)
+
+    page = carol.http.get(f"{LIST}{tool_run.pk}/change/").text
+    file = carol.http.get(f"{LIST}{tool_run.pk}/download/arguments/").text
+
+    assert "{broken" in page
+    assert file == "{broken"
 
 
 def test_the_detail_shows_all_and_notes_who_looked(alice: Person, carol: Person) -> None:
@@ -83,15 +114,8 @@ def test_a_run_shows_its_events(alice: Person, carol: Person) -> None:
 
 
 def test_a_token_is_shown_once_and_its_hash_never(alice: Person, carol: Person) -> None:
-    page = carol.http.get("/admin/chat/apitoken/add/").text
-    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page)
-    form = {
-        "csrfmiddlewaretoken": token[1] if token else "",
-        "owner": alice.user.pk,
-        "name": "script",
-    }
-
-    made = carol.http.post("/admin/chat/apitoken/add/", data=form, follow_redirects=True).text
+    answer = post(carol, "/admin/chat/apitoken/add/", owner=alice.user.pk, name="script")
+    made = carol.http.get(answer.headers["location"]).text
     again = carol.http.get("/admin/chat/apitoken/").text
 
     text = re.search(r"fl_[\w-]{20,}", made)
@@ -117,3 +141,32 @@ def test_a_server_that_is_switched_off_is_not_used(alice: Person, carol: Person)
     results = [frame.data for frame in seen if frame.event == "tool_result"]
     assert [result["outcome"] for result in results] == ["blocked"]
     assert carol.http.get(f"/admin/chat/mcpserver/{server.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://tools.example/mcp",
+        "file:///etc/passwd",
+        "http://",
+        "tools",
+        "http://a b/",
+        "http://h:x/",
+    ],
+)
+def test_only_web_addresses_are_servers(carol: Person, address: str) -> None:
+    answer = post(carol, "/admin/chat/mcpserver/add/", name="Odd", slug="odd", address=address)
+
+    assert answer.status_code == 200
+    assert "Enter the whole address with http:// or https://" in answer.text
+    assert not MCPServer.objects.filter(slug="odd").exists()
+
+
+def test_a_server_may_be_added_by_its_name_in_a_network(carol: Person) -> None:
+    path = "/admin/chat/mcpserver/add/"
+    answer = post(carol, path, name="Inner", slug="inner", address="http://tools:8000/mcp")
+
+    server = MCPServer.objects.get(slug="inner")
+    assert answer.status_code == 302
+    assert (server.url, server.source) == ("http://tools:8000/mcp", MCPServer.Source.ADMIN)
+    server.delete()
