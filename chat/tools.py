@@ -38,7 +38,8 @@ class ToolCall:
     """What the model asked for. `id` is unique in its run.
 
     `invalid_arguments` holds the raw text where it was no JSON object; `arguments` is then
-    empty, the tool is not executed and the model is told `problem`.
+    empty, the tool is not executed and the model is told `problem`. `extra` holds what else the
+    model's API said of the call; some want it back, word for word.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ToolCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     invalid_arguments: str = ""
     problem: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,12 +34,13 @@ class ToolCallsAsked:
 class StepFinished:
     """The model ended its turn. Always the last event; its absence is a ProviderError.
 
-    `finish_reason`: "stop" or "length". `usage`: token counts as far as they are known, among
-    `input_tokens`, `output_tokens`, `reasoning_tokens`, `cached_tokens`; unknown is absent.
+    `finish_reason`: "stop" or "length". `usage`: as far as it is known, token counts
+    (`input_tokens`, `output_tokens`, `reasoning_tokens`, `cached_tokens`) and `cost` in US dollars;
+    unknown is absent.
     """
 
     finish_reason: str = "stop"
-    usage: Mapping[str, int] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
 
 
 ProviderEvent = ContentDelta | ReasoningDelta | ToolCallsAsked | StepFinished

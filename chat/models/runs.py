@@ -49,6 +49,8 @@ class AgentRun(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
     usage = models.JSONField(default=dict, blank=True)
+    # The oldest turns of the conversation that the model was not shown, for want of room.
+    turns_left_out = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
