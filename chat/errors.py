@@ -19,7 +19,10 @@ class ConfigurationError(ChatError):
 
 
 class ProviderError(ChatError):
-    """The model's API failed. `retryable`: the same request may succeed in a moment."""
+    """The model's API failed. `retryable`: the same request may succeed in a moment.
+
+    `feedback`: what to tell the model when it is asked again, where it was its own mistake.
+    """
 
     code = "LLM_ERROR"
 
@@ -30,10 +33,16 @@ class ProviderError(ChatError):
         code: str | None = None,
         retryable: bool = False,
         retry_after_seconds: float | None = None,
+        feedback: str = "",
     ) -> None:
         super().__init__(message, code=code)
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
+        self.feedback = feedback
+
+
+class ContextTooLong(ProviderError):
+    """The model cannot read this much: it may be asked again with less."""
 
 
 class LimitReached(ChatError):

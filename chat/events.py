@@ -104,6 +104,8 @@ def _asked(call: ToolCall, tool: Tool | None) -> dict[str, Any]:
     asked: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
     if call.invalid_arguments:
         asked["invalid_arguments"] = call.invalid_arguments
+    if call.extra:
+        asked["extra"] = dict(call.extra)
     if tool and tool.title:
         asked["title"] = tool.title
     if tool and tool.server:
@@ -144,6 +146,18 @@ def tool_result(call_id: str, tool: str, text: str, *, outcome: str, duration_ms
 
 def notice(message: str, *, code: str) -> ChatEvent:
     return ChatEvent(kind=Kind.NOTICE, data={"message": message, "code": code})
+
+
+def turns_left_out(count: int) -> ChatEvent:
+    """The oldest `count` turns of the conversation do not fit: the model is not shown them."""
+    turns = "turn does" if count == 1 else f"{count} turns do"
+    message = f"The oldest {turns} not fit any more: the model answers without."
+    data = {"message": message, "code": "CONTEXT_TRIMMED", "turns_left_out": count}
+    return ChatEvent(kind=Kind.NOTICE, data=data)
+
+
+def step_restarted(iteration: int) -> ChatEvent:
+    return ChatEvent(kind=Kind.STEP_RESTARTED, data={"iteration": iteration})
 
 
 def done(text: str, *, finish_reason: str, usage: Mapping[str, Any]) -> ChatEvent:

@@ -23,11 +23,10 @@ def user(text: str) -> ChatMessage:
     return {"role": "user", "content": text}
 
 
-def assistant(text: str, calls: Sequence[ToolCall] = ()) -> ChatMessage:
-    message: ChatMessage = {"role": "assistant", "content": text}
-    if calls:
-        message["tool_calls"] = [_tool_call(call.id, call.name, call.arguments) for call in calls]
-    return message
+def assistant(text: str, calls: Sequence[ToolCall] = (), *, reasoning: str = "") -> ChatMessage:
+    """`reasoning`, and `extra` of a call, are for the provider: it decides who gets them back."""
+    asked = [_tool_call(call.id, call.name, call.arguments, call.extra) for call in calls]
+    return _assistant(text, asked, reasoning)
 
 
 def tool(call_id: str, text: str) -> ChatMessage:
@@ -40,20 +39,28 @@ def of_steps(steps: Iterable[Step]) -> list[ChatMessage]:
     for step in steps:
         if not step.content and not step.calls:
             continue
-        message: ChatMessage = {"role": "assistant", "content": step.content}
-        if step.calls:
-            message["tool_calls"] = [
-                _tool_call(call["id"], call["name"], call["arguments"]) for call in step.calls
-            ]
-        messages.append(message)
+        asked = [
+            _tool_call(call["id"], call["name"], call["arguments"], call.get("extra", {}))
+            for call in step.calls
+        ]
+        messages.append(_assistant(step.content, asked, step.reasoning))
         messages.extend(tool(call["id"], call.get("result", NO_RESULT)) for call in step.calls)
     return messages
 
 
-def _tool_call(call_id: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _assistant(text: str, asked: list[dict[str, Any]], reasoning: str) -> ChatMessage:
+    message: ChatMessage = {"role": "assistant", "content": text}
+    if asked:
+        message["tool_calls"] = asked
+    if reasoning:
+        message["reasoning"] = reasoning
+    return message
+
+
+def _tool_call(
+    call_id: str, name: str, arguments: Mapping[str, Any], extra: Mapping[str, Any]
+) -> dict[str, Any]:
     encoded = json.dumps(dict(arguments), ensure_ascii=False)
-    return {
-        "id": call_id,
-        "type": "function",
-        "function": {"name": name, "arguments": encoded},
-    }
+    function = {"name": name, "arguments": encoded}
+    call: dict[str, Any] = {"id": call_id, "type": "function", "function": function}
+    return {**call, "extra": dict(extra)} if extra else call

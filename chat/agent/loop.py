@@ -1,17 +1,32 @@
 """The agent loop: ask the model, run its tools, go on. Knows no database, no HTTP, no Django."""
 
 import uuid
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chat import events, transcript
+from chat.agent.memory import Memory
 from chat.agent.ports import Provider, Record, Toolbox
-from chat.agent.step import run_step
+from chat.agent.step import Reply, run_step
 from chat.agent.tool_calls import run_tool_calls
-from chat.errors import LimitReached
-from chat.tools import ToolCall
+from chat.errors import ContextTooLong, LimitReached, ProviderError
+from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
+
+UNKNOWN_TOOLS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """`iterations`: steps that may ask for tools. `context_tokens`: 0 where it is not known.
+
+    `turns_left_out`: the oldest turns that are known not to fit.
+    """
+
+    iterations: int = 10
+    tool_timeout_seconds: float = 60
+    context_tokens: int = 0
+    turns_left_out: int = 0
 
 
 async def run_agent(
@@ -20,41 +35,69 @@ async def run_agent(
     provider: Provider,
     toolbox: Toolbox,
     record: Record,
-    max_iterations: int,
-    tool_timeout_seconds: float,
+    limits: Limits,
 ) -> None:
     """Answer the last question of `history`; the last event recorded is `done`.
 
-    Raises ProviderError when the model fails and LimitReached after `max_iterations` steps
+    Raises ProviderError when the model fails and LimitReached after `limits.iterations` steps
     that all asked for tools; whoever started the loop records the ending then.
     """
     discovery = await toolbox.discover()
     for failure in discovery.failures:
         await record(events.notice(failure, code="MCP_TOOLS_ERROR"))
     tools = {tool.name: tool for tool in discovery.tools}
-    messages, usage, known_ids = list(history), Counter[str](), set[str]()
-    for iteration in range(1, max_iterations + 1):
-        step = await run_step(provider, messages, discovery.tools, record)
-        usage.update(step.usage)
-        if not step.calls:
-            await record(events.done(step.content, finish_reason=step.finish_reason, usage=usage))
+    memory = Memory(history, max_tokens=limits.context_tokens, left_out=limits.turns_left_out)
+    known_ids, lost = call_ids(history), 0
+    usage: Mapping[str, float] | None = None
+    for iteration in range(1, limits.iterations + 1):
+        reply = await _ask(provider, memory, discovery.tools, record, iteration)
+        usage = reply.usage if usage is None else add_usage(usage, reply.usage)
+        if not reply.calls:
+            await record(events.done(reply.content, finish_reason=reply.finish_reason, usage=usage))
             return
-        calls = with_unique_ids(step.calls, known_ids)
+        calls = with_unique_ids(reply.calls, known_ids)
         await record(events.tool_calls(calls, iteration=iteration, tools=tools))
         texts = await run_tool_calls(
-            calls, toolbox, record, offered=list(tools), timeout_seconds=tool_timeout_seconds
+            calls, toolbox, record, offered=list(tools), timeout_seconds=limits.tool_timeout_seconds
         )
-        messages.append(transcript.assistant(step.content, calls))
-        messages.extend(
-            transcript.tool(call.id, text) for call, text in zip(calls, texts, strict=True)
+        memory.add([transcript.assistant(reply.content, calls, reasoning=reply.reasoning)])
+        memory.add(
+            [transcript.tool(call.id, text) for call, text in zip(calls, texts, strict=True)]
         )
+        lost = 0 if any(call.name in tools for call in calls) else lost + 1
+        if lost == UNKNOWN_TOOLS_IN_A_ROW:
+            raise ProviderError("The model keeps asking for tools that do not exist.")
     raise LimitReached(
-        f"Stopped after {max_iterations} rounds of tool calls without a final answer."
+        f"Stopped after {limits.iterations} rounds of tool calls without a final answer."
     )
 
 
+async def _ask(
+    provider: Provider, memory: Memory, tools: Sequence[Tool], record: Record, iteration: int
+) -> Reply:
+    """One step; with fewer of the oldest turns, where the model says that it cannot read all."""
+    if memory.fit(tools) or (iteration == 1 and memory.left_out):
+        await record(events.turns_left_out(memory.left_out))
+    while True:
+        try:
+            return await run_step(provider, memory.messages, tools, record, iteration=iteration)
+        except ContextTooLong:
+            if not memory.halve():
+                raise
+            await record(events.turns_left_out(memory.left_out))
+
+
+def add_usage(total: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """The sum, as far as both are known: a part of a sum would look like all of it."""
+    return {name: total[name] + more[name] for name in total if name in more}
+
+
+def call_ids(history: Sequence[ChatMessage]) -> set[str]:
+    return {call["id"] for message in history for call in message.get("tool_calls", ())}
+
+
 def with_unique_ids(calls: Sequence[ToolCall], known: set[str]) -> list[ToolCall]:
-    """The same calls under ids that this run has not seen; some models repeat theirs."""
+    """The same calls under ids that this conversation has not seen; some models repeat theirs."""
     unique = []
     for call in calls:
         if not call.id or call.id in known or len(call.id) > 200:

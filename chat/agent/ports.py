@@ -43,7 +43,15 @@ class StepFinished:
     usage: Mapping[str, float] = field(default_factory=dict)
 
 
-ProviderEvent = ContentDelta | ReasoningDelta | ToolCallsAsked | StepFinished
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderNotice:
+    """Something is missing, and the answer goes on without it: a sentence for the person."""
+
+    text: str
+    code: str
+
+
+ProviderEvent = ContentDelta | ReasoningDelta | ToolCallsAsked | StepFinished | ProviderNotice
 
 
 class Provider(Protocol):

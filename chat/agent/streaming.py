@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chat import events, transcript
-from chat.agent.loop import run_agent
+from chat.agent.loop import Limits, run_agent
 from chat.agent.ports import Provider, Toolbox
 from chat.errors import ChatError
 from chat.events import ChatEvent, Kind
@@ -26,12 +26,16 @@ class StreamingChatAgent:
         *,
         max_iterations: int = 10,
         tool_timeout_seconds: float = 60,
+        context_tokens: int = 0,
         system_prompt: str = "",
     ) -> None:
         self.provider = provider
         self.toolbox = toolbox
-        self.max_iterations = max_iterations
-        self.tool_timeout_seconds = tool_timeout_seconds
+        self.limits = Limits(
+            iterations=max_iterations,
+            tool_timeout_seconds=tool_timeout_seconds,
+            context_tokens=context_tokens,
+        )
         self.system_prompt = system_prompt
 
     async def stream_with_tools(
@@ -77,8 +81,7 @@ class StreamingChatAgent:
                 provider=self.provider,
                 toolbox=self.toolbox,
                 record=queue.put,
-                max_iterations=self.max_iterations,
-                tool_timeout_seconds=self.tool_timeout_seconds,
+                limits=self.limits,
             )
         except ChatError as error:
             await queue.put(events.error(str(error), code=error.code))

@@ -1,7 +1,7 @@
 """One answer of an OpenAI-compatible API, chunk by chunk. Pure: JSON in, provider events out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chat.agent.ports import (
@@ -13,107 +13,153 @@ from chat.agent.ports import (
 )
 from chat.errors import ProviderError
 from chat.providers.failures import from_error_object
+from chat.providers.halves import Halves
+from chat.providers.thinking import Delta, ThinkTags, deltas_of, reasoning_of
 from chat.providers.tool_fragments import ToolFragments
+from chat.providers.usage import read_usage
 
-REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+CUT = frozenset({"length", "max_tokens", "model_length"})
+FAILED = frozenset({"error", "insufficient_system_resource"})
 
 
 class Answer:
-    """Reads chunks until the answer is over; `finish` says how it ended."""
+    """Reads chunks until the answer is over; `finish` says how it ended.
 
-    def __init__(self) -> None:
+    `known_tools`: the names of the tools that were offered. `is_done`: nothing more will be read.
+    `heard`: how many pieces with a meaning have come, also those of calls, whose event comes
+    only when they are complete.
+    """
+
+    def __init__(self, known_tools: Iterable[str] = ()) -> None:
         self.is_done = False
+        self.heard = 0
         self._finish_reason = ""
-        self._usage: dict[str, int] = {}
-        self._tools = ToolFragments()
-        self._has_tools = False
+        self._usage: dict[str, float] = {}
+        self._has_final_usage = False
+        self._tools = ToolFragments(known_tools)
+        self._tags = ThinkTags()
+        self._text, self._thought = Halves(), Halves()
 
     def read(self, data: str) -> list[ProviderEvent]:
-        """The events of one `data:` payload. Raises ProviderError for an error in the stream."""
+        """The events of one `data:` payload. Raises ProviderError and nothing else."""
         data = data.strip()
+        if self.is_done or not data or data.startswith(":"):
+            return []
         if data == "[DONE]":
             self.is_done = True
             return []
-        if not data or data.startswith(":"):
-            return []
         try:
-            chunk = json.loads(data)
+            return self._read_chunk(json.loads(data))
         except (ValueError, RecursionError) as error:
             raise ProviderError("The model sent something that is not JSON.") from error
-        return self.read_chunk(chunk)
 
-    def read_chunk(self, chunk: Any) -> list[ProviderEvent]:
-        if isinstance(chunk, list) and chunk:
-            chunk = chunk[0]
-        if not isinstance(chunk, Mapping):
-            return []
-        if chunk.get("error"):
-            raise from_error_object(chunk["error"])
-        self._read_usage(chunk.get("usage"))
-        choices = chunk.get("choices")
-        if not isinstance(choices, list):
-            return []
-        found: list[ProviderEvent] = []
-        for choice in choices:
-            if isinstance(choice, Mapping) and choice.get("index", 0) in (0, None):
-                self._read_choice(choice, found)
-        return found
+    def read_document(self, body: bytes) -> list[ProviderEvent]:
+        """The events of a whole completion that came in place of a stream.
 
-    def finish(self) -> list[ProviderEvent]:
-        """The last events. Raises ProviderError if nothing says that the answer is complete."""
-        if not (self._finish_reason or self.is_done or self._usage):
-            raise ProviderError("The model's answer broke off.", code="LLM_INCOMPLETE")
-        is_cut = self._finish_reason == "length"
-        if self._has_tools and is_cut:
+        Raises ValueError where the body is no JSON; ProviderError where it is no completion.
+        """
+        try:
+            value = _first(json.loads(body))
+            events = self._read_chunk(value)
+        except RecursionError as error:
+            raise ProviderError("The model sent something that is not JSON.") from error
+        if not isinstance(value, Mapping) or not value.get("choices"):
+            raise from_error_object(value)
+        self.is_done = True
+        return events
+
+    def finish(self) -> Iterator[ProviderEvent]:
+        """The last events. Raises ProviderError unless they are those of a complete answer."""
+        yield from self._given(self._tags.rest())
+        yield from _deltas(self._thought.rest(), self._text.rest())
+        is_cut = self._finish_reason in CUT
+        self._check_end(is_cut=is_cut)
+        calls = self._tools.calls()
+        if calls:
+            yield ToolCallsAsked(calls=calls)
+        elif not self.heard:
+            raise ProviderError("The model sent an empty answer.", retryable=True)
+        yield StepFinished(finish_reason="length" if is_cut else "stop", usage=self._usage)
+
+    def _check_end(self, *, is_cut: bool) -> None:
+        reason = self._finish_reason
+        if not (reason or self.is_done or self._has_final_usage):
+            raise ProviderError(
+                "The model's answer broke off.", code="LLM_INCOMPLETE", retryable=True
+            )
+        if reason == "content_filter":
+            raise ProviderError("The provider's content filter stopped the answer.")
+        if reason in FAILED:
+            raise from_error_object({"code": reason})
+        if is_cut and self._tools:
             # A call that was cut must never be executed.
             raise ProviderError(
                 "The model's answer was cut off in the middle of a tool call.",
                 code="LLM_INCOMPLETE",
             )
-        calls = self._tools.calls()
-        asked: list[ProviderEvent] = [ToolCallsAsked(calls=calls)] if calls else []
-        reason = "length" if is_cut else "stop"
-        return [*asked, StepFinished(finish_reason=reason, usage=self._usage)]
+
+    def _read_chunk(self, chunk: Any) -> list[ProviderEvent]:
+        chunk = _first(chunk)
+        if not isinstance(chunk, Mapping):
+            return []
+        if error := chunk.get("error") or (chunk.get("object") == "error" and chunk):
+            raise from_error_object(error)
+        choices = chunk.get("choices")
+        found: list[ProviderEvent] = []
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, Mapping) and choice.get("index") in (0, None):
+                self._read_choice(choice, found)
+        if isinstance(usage := chunk.get("usage"), Mapping):
+            self._usage = read_usage(usage) or self._usage
+        # Some send it with every chunk: it tells the end only where it comes alone and last.
+        self._has_final_usage = not choices and (bool(usage) or self._has_final_usage)
+        return found
 
     def _read_choice(self, choice: Mapping[str, Any], found: list[ProviderEvent]) -> None:
-        if isinstance(reason := choice.get("finish_reason"), str) and reason:
+        if error := choice.get("error"):
+            raise from_error_object(error)
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
             self._finish_reason = reason
-        delta = choice.get("delta") or choice.get("message")
-        if not isinstance(delta, Mapping):
-            return
-        for name in REASONING_FIELDS:
-            if isinstance(text := delta.get(name), str) and text:
-                found.append(ReasoningDelta(text=text))
-                break
-        _read_content(delta.get("content"), found)
-        calls = delta.get("tool_calls")
-        for fragment in calls if isinstance(calls, list) else ():
+        delta = choice.get("delta")
+        if delta is None and not self.heard:
+            # Only in place of deltas: behind them, some repeat the whole message.
+            delta = choice.get("message")
+        if isinstance(delta, Mapping):
+            self._read_delta(delta, found)
+
+    def _read_delta(self, delta: Mapping[str, Any], found: list[ProviderEvent]) -> None:
+        if text := reasoning_of(delta):
+            found += self._given([ReasoningDelta(text=text)])
+        content = delta.get("content") or delta.get("refusal")
+        if isinstance(content, str):
+            found += self._given(self._tags.add(content))
+        elif content:
+            for part in deltas_of(content):
+                is_text = isinstance(part, ContentDelta)
+                found += self._given(self._tags.add(part.text) if is_text else [part])
+        fragments = delta.get("tool_calls")
+        for fragment in fragments if isinstance(fragments, list) else ():
             if isinstance(fragment, Mapping):
-                self._has_tools = True
+                self.heard += 1
                 self._tools.add(fragment)
 
-    def _read_usage(self, usage: Any) -> None:
-        if not isinstance(usage, Mapping):
-            return
-        known = {
-            "input_tokens": usage.get("prompt_tokens"),
-            "output_tokens": usage.get("completion_tokens"),
-            "reasoning_tokens": _detail(usage, "completion_tokens_details", "reasoning_tokens"),
-            "cached_tokens": _detail(usage, "prompt_tokens_details", "cached_tokens"),
-        }
-        self._usage = {name: count for name, count in known.items() if isinstance(count, int)}
+    def _given(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        for delta in deltas:
+            self.heard += 1
+            if isinstance(delta, ContentDelta):
+                yield from _deltas("", self._text.add(delta.text))
+            else:
+                yield from _deltas(self._thought.add(delta.text), "")
 
 
-def _read_content(content: Any, found: list[ProviderEvent]) -> None:
-    if isinstance(content, str):
-        if content:
-            found.append(ContentDelta(text=content))
-        return
-    parts = content if isinstance(content, list) else ()
-    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
-    found += [ContentDelta(text=text) for text in texts if isinstance(text, str) and text]
+def _deltas(thought: str, text: str) -> Iterator[Delta]:
+    if thought:
+        yield ReasoningDelta(text=thought)
+    if text:
+        yield ContentDelta(text=text)
 
 
-def _detail(usage: Mapping[str, Any], group: str, name: str) -> Any:
-    details = usage.get(group)
-    return details.get(name) if isinstance(details, Mapping) else None
+def _first(value: Any) -> Any:
+    """Some wrap what they send into a list of one."""
+    return value[0] if isinstance(value, list) and value else value

@@ -1,5 +1,7 @@
 """A provider by its name. A new one is one new file and one line here."""
 
+from collections.abc import Callable
+
 import httpx
 
 from chat.agent.ports import Provider
@@ -16,9 +18,8 @@ def create_provider(
     api_key: str,
     model_name: str,
     http_client: httpx.AsyncClient,
-    connect_timeout_seconds: float = 10,
-    first_token_timeout_seconds: float = 90,
-    idle_timeout_seconds: float = 60,
+    timeouts: Timeouts | None = None,
+    on_bytes: Callable[[bytes], None] | None = None,
 ) -> Provider:
     """`kind`: "openai" (any compatible API) or "demo". Raises ConfigurationError."""
     match kind:
@@ -30,11 +31,8 @@ def create_provider(
                 api_key=api_key,
                 model_name=model_name,
                 http_client=http_client,
-                timeouts=Timeouts(
-                    connect=connect_timeout_seconds,
-                    first_token=first_token_timeout_seconds,
-                    idle=idle_timeout_seconds,
-                ),
+                timeouts=timeouts,
+                on_bytes=on_bytes,
             )
         case _:
             raise ConfigurationError(f"There is no provider named {kind!r}.")

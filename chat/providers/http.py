@@ -12,7 +12,10 @@ KEEPALIVE_SECONDS = 30
 
 
 def create_http_client() -> httpx.AsyncClient:
-    """Whoever makes it closes it. Must be made where an event loop is running."""
+    """One per process; whoever makes it closes it. Must be made where an event loop is running.
+
+    Proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. Certificates: SSL_CERT_FILE, SSL_CERT_DIR.
+    """
     return httpx.AsyncClient(transport=AiohttpTransport(client=_session))
 
 
@@ -25,6 +28,8 @@ def was_stale(error: httpx.TransportError) -> bool:
 
 
 def _session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+    connector = aiohttp.TCPConnector(
+        limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ssl=httpx.create_ssl_context()
+    )
     # A response is decompressed by httpx, and streams ask not to be compressed at all.
-    return aiohttp.ClientSession(connector=connector, auto_decompress=False)
+    return aiohttp.ClientSession(connector=connector, auto_decompress=False, trust_env=True)

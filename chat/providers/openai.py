@@ -4,27 +4,35 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
 import asyncio
+import hashlib
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from chat.agent.ports import ProviderEvent
+from chat.agent.ports import ProviderEvent, ProviderNotice, ToolCallsAsked
 from chat.errors import ProviderError
 from chat.providers.body import Body
 from chat.providers.chunks import Answer
-from chat.providers.failures import from_status, from_transport
+from chat.providers.failures import from_status, from_transport, read_refusal
 from chat.providers.http import was_stale
+from chat.providers.request import Habits, body_of
 from chat.providers.watchdog import Timeouts, Watchdog, silent
 from chat.tools import Tool
 from chat.transcript import ChatMessage
 
 MAX_ERROR_BYTES = 64 << 10
+NO_TOOLS = "This model cannot use tools; it answers without them."
 
 
 class OpenAIProvider:
-    """Streams from `base_url`/chat/completions; the HTTP client belongs to the caller."""
+    """Streams from `base_url`/chat/completions; the HTTP client belongs to the caller.
+
+    Keep it: it remembers what its endpoint was found to want. `on_bytes` sees each response's
+    bytes as they come, and b"" before the first ones.
+    """
 
     def __init__(
         self,
@@ -34,13 +42,22 @@ class OpenAIProvider:
         model_name: str,
         http_client: httpx.AsyncClient,
         timeouts: Timeouts | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> None:
         self.model_name = model_name
         self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._endpoint = hashlib.sha256(f"{self._url} {model_name}".encode()).hexdigest()[:12]
+        self._habits = Habits()
         self._http = http_client
         self._timeouts = timeouts or Timeouts()
-        # A compressed stream would be held back until a block is full.
-        self._headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        self._on_bytes = on_bytes or (lambda chunk: None)
+        self._api_key = api_key
+        self._headers = {
+            "Accept": "text/event-stream",
+            # A compressed stream would be held back until a block is full.
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
@@ -48,52 +65,60 @@ class OpenAIProvider:
         self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
     ) -> AsyncGenerator[ProviderEvent, None]:
         """See ports.Provider. The connection is closed as soon as the generator is."""
-        response = await self._send(self._body(transcript, tools))
-        answer = Answer()
-        body, watch, chunks = Body(answer), Watchdog(self._timeouts), response.aiter_raw()
+        watch = Watchdog(self._timeouts)
         try:
-            while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
-                for event in body.feed(chunk):
-                    yield event
-                    watch.heard()
+            response = await self._ask(transcript, tools)
+            if tools and "tools" in self._habits.without:
+                yield ProviderNotice(text=NO_TOOLS, code="NO_TOOLS")
+            try:
+                answer = Answer(known_tools=[tool.name for tool in tools])
+                body, chunks = Body(answer), response.aiter_raw()
+                self._on_bytes(b"")
+                while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
+                    self._on_bytes(chunk)
+                    for event in body.feed(chunk):
+                        yield event
+                        watch.heard()
+            finally:
+                await response.aclose()
+            for event in (*body.finish(), *answer.finish()):
+                yield self._marked(event)
+        except ProviderError as error:
+            raise self._without_key(error) from error.__cause__
         finally:
             watch.close()
-            await response.aclose()
-        for event in (*body.finish(), *answer.finish()):
-            yield event
 
-    def _body(self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.model_name,
-            "messages": list(transcript),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if tools:
-            body["tools"] = [tool.to_tool_definition() for tool in tools]
-        return body
+    async def _ask(
+        self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
+    ) -> httpx.Response:
+        """The opened response; where the API refuses a part of the request, asked without it."""
+        while True:
+            body = body_of(self.model_name, transcript, tools, self._habits, self._endpoint)
+            response = await self._send(body)
+            if response.status_code == 200:
+                return response
+            refused = await self._read_some(response)
+            if not self._habits.learn(read_refusal(response.status_code, refused)):
+                raise from_status(response, refused)
 
     async def _send(self, body: dict[str, Any]) -> httpx.Response:
         request = self._http.build_request(
             "POST",
             self._url,
             content=json.dumps(body).encode(),
-            headers=self._headers | {"Content-Type": "application/json"},
+            headers=self._headers,
             # Silence is watched by meaning; the socket alone cannot tell.
             timeout=httpx.Timeout(None, connect=self._timeouts.connect),
         )
         try:
             async with asyncio.timeout(self._timeouts.first_token):
-                response = await self._open(request)
-                if response.status_code != 200:
-                    raise from_status(response, await _read_some(response))
+                return await self._open(request)
         except TimeoutError as error:
             raise silent(self._timeouts.first_token) from error
         except httpx.TransportError as error:
             raise from_transport(error) from error
         except httpx.InvalidURL as error:
             raise ProviderError("The address of the model's API is not valid.") from error
-        return response
 
     async def _open(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -103,14 +128,35 @@ class OpenAIProvider:
                 raise
             return await self._http.send(request, stream=True)
 
+    async def _read_some(self, response: httpx.Response) -> bytes:
+        """The beginning of what a refusal says; a server that does not end it is not waited for."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > MAX_ERROR_BYTES:
+                        break
+        except (TimeoutError, httpx.TransportError):
+            pass
+        finally:
+            await response.aclose()
+        return bytes(body)
 
-async def _read_some(response: httpx.Response) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_ERROR_BYTES:
-                break
-    finally:
-        await response.aclose()
-    return bytes(body)
+    def _marked(self, event: ProviderEvent) -> ProviderEvent:
+        """Calls whose extra fields say to whom they may be sent back."""
+        if not isinstance(event, ToolCallsAsked):
+            return event
+        calls = [
+            replace(call, extra={"endpoint": self._endpoint, "fields": call.extra})
+            if call.extra
+            else call
+            for call in event.calls
+        ]
+        return ToolCallsAsked(calls=calls)
+
+    def _without_key(self, error: ProviderError) -> ProviderError:
+        """Some APIs repeat the key that they refuse."""
+        if self._api_key and self._api_key in str(error):
+            error.args = (str(error).replace(self._api_key, "…"),)
+        return error

@@ -12,11 +12,12 @@ from chat.providers.failures import from_transport
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
-    """Seconds: to connect, to the first sign of an answer, between two signs."""
+    """Seconds: to connect, to the first sign of an answer, between two signs, for all of it."""
 
     connect: float = 10
     first_token: float = 90
     idle: float = 60
+    total: float = 900
 
 
 class Watchdog:
@@ -30,9 +31,11 @@ class Watchdog:
         self._idle = timeouts.idle
         self._patience = timeouts.first_token
         self._heard_at = self._loop.time()
+        self._total = timeouts.total
+        self._end = self._heard_at + timeouts.total
         self._reader: asyncio.Task[object] | None = None
         self._has_barked = False
-        self._timer = self._loop.call_later(self._patience, self._look)
+        self._timer = self._loop.call_later(min(self._patience, self._total), self._look)
 
     def heard(self) -> None:
         """Something with a meaning has come, and has been dealt with."""
@@ -52,14 +55,14 @@ class Watchdog:
         except asyncio.CancelledError:
             if not self._has_barked or (self._reader and self._reader.uncancel()):
                 raise
-            raise silent(self._patience) from None
+            raise self._failure() from None
         except httpx.TransportError as error:
             raise from_transport(error) from error
         finally:
             self._reader = None
 
     def _look(self) -> None:
-        due = self._heard_at + self._patience
+        due = min(self._heard_at + self._patience, self._end)
         now = self._loop.time()
         if now < due:
             self._look_at(due)
@@ -69,10 +72,17 @@ class Watchdog:
             self._has_barked = True
             self._reader.cancel()
 
+    def _failure(self) -> ProviderError:
+        if self._loop.time() >= self._end:
+            text = f"The model's answer took longer than {self._total:g} seconds."
+            return ProviderError(text, code="LLM_TIMEOUT")
+        return silent(self._patience)
+
     def _look_at(self, when: float) -> None:
         self._timer.cancel()
         self._timer = self._loop.call_at(when, self._look)
 
 
 def silent(seconds: float) -> ProviderError:
-    return ProviderError(f"The model was silent for {seconds:g} seconds.", code="LLM_TIMEOUT")
+    text = f"The model was silent for {seconds:g} seconds."
+    return ProviderError(text, code="LLM_TIMEOUT", retryable=True)

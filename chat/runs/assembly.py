@@ -1,6 +1,6 @@
 """An agent outside of any request: for scripts, notebooks and `manage.py ask`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,6 +11,7 @@ from chat.mcp.config import ServerConfig
 from chat.mcp.hub import Hub
 from chat.providers.factory import create_provider
 from chat.providers.http import create_http_client
+from chat.runs.model_api import configured_timeouts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,8 @@ class AgentConfig:
     system_prompt: str = ""
     max_iterations: int = 10
     tool_timeout_seconds: float = 60
+    context_tokens: int = 0
+    on_bytes: Callable[[bytes], None] | None = field(default=None, repr=False)
 
     @classmethod
     def from_settings(cls, *, model_name: str = "", system_prompt: str = "") -> Self:
@@ -37,6 +40,7 @@ class AgentConfig:
             system_prompt=system_prompt,
             max_iterations=settings.MAX_TOOL_ITERATIONS,
             tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+            context_tokens=settings.LLM_CONTEXT_TOKENS,
         )
 
 
@@ -67,15 +71,15 @@ class StandaloneAgent(StreamingChatAgent):
             api_key=config.api_key,
             model_name=config.model_name,
             http_client=self._http,
-            connect_timeout_seconds=settings.LLM_CONNECT_TIMEOUT_SECONDS,
-            first_token_timeout_seconds=settings.LLM_FIRST_TOKEN_TIMEOUT_SECONDS,
-            idle_timeout_seconds=settings.LLM_IDLE_TIMEOUT_SECONDS,
+            timeouts=configured_timeouts(),
+            on_bytes=config.on_bytes,
         )
         super().__init__(
             provider,
             self._hub.open_toolbox(),
             max_iterations=config.max_iterations,
             tool_timeout_seconds=config.tool_timeout_seconds,
+            context_tokens=config.context_tokens,
             system_prompt=config.system_prompt,
         )
 

@@ -20,8 +20,8 @@ from chat.models import (
 Effect = Callable[[], None]
 
 
-def of_tool_event(run_id: UUID, event: ChatEvent) -> Effect | None:
-    """What an event about tools does to the ToolRun rows; None for other events."""
+def of_event(run_id: UUID, event: ChatEvent) -> Effect | None:
+    """What an event in mid-answer does to the rows beside it; None where it does nothing."""
     data = event.data
     match event.kind:
         case Kind.TOOL_CALLS:
@@ -39,6 +39,9 @@ def of_tool_event(run_id: UUID, event: ChatEvent) -> Effect | None:
                 duration_ms=data["duration_ms"],
                 finished_at=timezone.now(),
             )
+        case Kind.NOTICE if "turns_left_out" in data:
+            left_out = data["turns_left_out"]
+            return lambda: _remember(run_id, left_out)
         case _:
             return None
 
@@ -66,6 +69,10 @@ def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
 
 def _update(run_id: UUID, call_id: str, **values: Any) -> None:
     ToolRun.objects.filter(run_id=run_id, call_id=call_id).update(**values)
+
+
+def _remember(run_id: UUID, turns_left_out: int) -> None:
+    AgentRun.objects.filter(pk=run_id).update(turns_left_out=turns_left_out)
 
 
 def of_ending(

@@ -8,13 +8,11 @@ import logging
 import weakref
 from uuid import UUID
 
-from django.conf import settings
-
 from chat.agent.ports import Provider, Toolbox
 from chat.mcp.hub import Hub
-from chat.providers.factory import create_provider
 from chat.providers.http import create_http_client
 from chat.runs.journal import Journal
+from chat.runs.model_api import configured_provider
 from chat.runs.pool import in_pool
 from chat.runs.servers import ServerStates, enabled_servers
 from chat.runs.work import Work
@@ -39,6 +37,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.http = create_http_client()
+        self._providers: dict[str, Provider] = {}
         self.states = ServerStates()
         self.hub = Hub(on_state=self.states.changed)
         self.journal = Journal(on_cancel_requested=self.stop)
@@ -52,16 +51,10 @@ class Engine:
 
     def provider(self, model_name: str) -> Provider:
         """The configured language model. Raises ConfigurationError."""
-        return create_provider(
-            settings.LLM_PROVIDER,
-            base_url=settings.LLM_BASE_URL,
-            api_key=settings.LLM_API_KEY,
-            model_name=model_name,
-            http_client=self.http,
-            connect_timeout_seconds=settings.LLM_CONNECT_TIMEOUT_SECONDS,
-            first_token_timeout_seconds=settings.LLM_FIRST_TOKEN_TIMEOUT_SECONDS,
-            idle_timeout_seconds=settings.LLM_IDLE_TIMEOUT_SECONDS,
-        )
+        # Kept: a provider remembers what its endpoint was found to want.
+        if model_name not in self._providers:
+            self._providers[model_name] = configured_provider(model_name, self.http)
+        return self._providers[model_name]
 
     async def toolbox(self) -> Toolbox:
         """The tools of all enabled servers."""

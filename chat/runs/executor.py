@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from chat import events
-from chat.agent.loop import run_agent
+from chat.agent.loop import Limits, run_agent
 from chat.errors import ChatError, RunLost
 from chat.models import AgentRun
 from chat.runs.engine import Engine
@@ -52,8 +52,12 @@ async def _answer(
         provider=engine.provider(run.model_name),
         toolbox=await engine.toolbox(),
         record=recorder.record,
-        max_iterations=settings.MAX_TOOL_ITERATIONS,
-        tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+        limits=Limits(
+            iterations=settings.MAX_TOOL_ITERATIONS,
+            tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+            context_tokens=settings.LLM_CONTEXT_TOKENS,
+            turns_left_out=run.turns_left_out,
+        ),
     )
 
 

@@ -108,6 +108,7 @@ def claim(run: AgentRun) -> list[ChatMessage] | None:
     if not queued.update(status=RunStatus.RUNNING, lease=1, started_at=now, heartbeat_at=now):
         return None
     run.status, run.lease, run.started_at = RunStatus.RUNNING, 1, now
+    run.turns_left_out = run.conversation.turns_left_out(run)
     return run.conversation.transcript(run)
 
 

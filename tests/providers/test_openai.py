@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import httpx
@@ -17,19 +16,12 @@ from chat.agent.ports import (
     ToolCallsAsked,
 )
 from chat.errors import ProviderError
-from chat.providers.http import create_http_client
 from chat.providers.openai import OpenAIProvider, Timeouts
 from chat.tools import Tool
 from tests.servers.model_server import ScriptedModelServer
 
 KEY = "sk-a-secret-key"
 TOOL = Tool(name="echo", description="Echo", input_schema={"type": "object", "properties": {}})
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with create_http_client() as client:
-        yield client
 
 
 @pytest.fixture
@@ -118,17 +110,6 @@ async def test_a_completion_that_is_no_stream_is_accepted(provider: OpenAIProvid
     assert events == [ContentDelta(text="Whole."), StepFinished()]
 
 
-async def test_nobody_there_is_retryable(http: httpx.AsyncClient) -> None:
-    provider = OpenAIProvider(
-        base_url="http://127.0.0.1:9/v1", api_key="", model_name="m", http_client=http
-    )
-    with pytest.raises(ProviderError) as failed:
-        await answer(provider, "hi")
-
-    assert failed.value.retryable
-    assert "cannot be reached" in str(failed.value)
-
-
 async def test_closing_the_generator_closes_the_connection(
     provider: OpenAIProvider, model_server: ScriptedModelServer
 ) -> None:
@@ -141,12 +122,3 @@ async def test_closing_the_generator_closes_the_connection(
     while len(model_server.aborted) == aborted:
         assert time.monotonic() - began < 1
         await asyncio.sleep(0.01)
-
-
-async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
-    provider: OpenAIProvider,
-) -> None:
-    # The scripted model ends each connection behind its answer, sooner or later than we ask again.
-    for number in range(30):
-        events = await answer(provider, f"[[text {number}]]")
-        assert events[0] == ContentDelta(text=str(number))
