@@ -7,12 +7,17 @@ from chat.text import clean
 
 
 class MessageForm(forms.Form):
-    """A question. It is kept as it was written; only white space is no question."""
+    """A question. It is kept as it was written; only white space is no question.
+
+    `model_name` is empty where nothing was chosen.
+    """
 
     message = forms.CharField(
         strip=False,
         error_messages={"required": "Please write a message first."},
     )
+
+    model_name = forms.CharField(required=False)
 
     def clean_message(self) -> str:
         text = clean(self.cleaned_data["message"]).replace("\r\n", "\n")
@@ -21,6 +26,17 @@ class MessageForm(forms.Form):
         if len(text) > settings.MAX_MESSAGE_CHARACTERS:
             raise forms.ValidationError(too_long(text))
         return text
+
+    def clean_model_name(self) -> str:
+        name: str = self.cleaned_data["model_name"]
+        if name and name not in settings.LLM_MODELS:
+            raise forms.ValidationError(no_such_model())
+        return name
+
+
+def no_such_model() -> str:
+    """The sentence for a model that is not on offer."""
+    return f"There is no model of that name here. There are: {', '.join(settings.LLM_MODELS)}."
 
 
 def too_long(text: str) -> str:

@@ -16,7 +16,10 @@ class ConversationAdmin(LogAdmin):
     list_display = ("title_or_none", "owner", "message_count", "created_at", "updated_at")
     list_select_related = ("owner",)
     search_fields = ("title", "owner__username")
-    fields = ("title", "owner", "system_prompt", "created_at", "updated_at", "said", "runs_made")
+    fields = (
+        *("title", "owner", "model_name", "system_prompt", "created_at", "updated_at"),
+        *("said", "runs_made"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         # For the rows of one page only; a join would count for every conversation there is.

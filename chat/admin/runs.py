@@ -5,6 +5,7 @@ from django.utils.html import format_html, format_html_join
 
 from chat.admin.shown import LogAdmin, link_to, pretty_json, state_mark
 from chat.models import AgentRun
+from chat.usage import Usage, dollars
 
 EVENTS_SHOWN = 500
 DATA_CHARACTERS = 400
@@ -16,16 +17,18 @@ class AgentRunAdmin(LogAdmin):
         "created_at",
         "state",
         "owner",
-        "conversation",
+        "conversation_link",
         "model_name",
         "last_seq",
+        "tokens",
+        "cost",
         "took",
     )
     list_filter = ("status", "created_at")
     list_select_related = ("owner", "conversation")
     search_fields = ("id", "conversation__title", "owner__username")
     fields = (
-        ("state", "finish_reason", "model_name"),
+        ("state", "finish_reason", "model_name", "turns_left_out"),
         ("owner", "conversation_link"),
         ("created_at", "started_at", "finished_at"),
         ("heartbeat_at", "cancel_requested_at", "lease"),
@@ -46,9 +49,22 @@ class AgentRunAdmin(LogAdmin):
     def conversation_link(self, run: AgentRun) -> str:
         return link_to(run.conversation)
 
+    @admin.display(description="tokens")
+    def tokens(self, run: AgentRun) -> str:
+        tokens = Usage.from_json(run.usage).tokens
+        return "–" if tokens is None else f"{tokens:,}"
+
+    @admin.display(description="cost")
+    def cost(self, run: AgentRun) -> str:
+        return dollars(Usage.from_json(run.usage).cost) or "–"
+
     @admin.display(description="usage")
     def usage_shown(self, run: AgentRun) -> str:
-        return pretty_json(run.usage) if run.usage else "unknown"
+        if not run.usage:
+            return "unknown"
+        return format_html(
+            "{}{}", " · ".join(Usage.from_json(run.usage).parts), pretty_json(run.usage)
+        )
 
     @admin.display(description="tool runs")
     def tools(self, run: AgentRun) -> str:

@@ -39,6 +39,12 @@ class Conversation(models.Model):
     def get_absolute_url(self) -> str:
         return f"/c/{self.pk}/"
 
+    @property
+    def current_model_name(self) -> str:
+        """The model that answers next: the one chosen last, while it is on offer."""
+        is_on_offer = self.model_name in settings.LLM_MODELS
+        return self.model_name if is_on_offer else settings.LLM_MODEL
+
     @classmethod
     def begin(cls, owner, text: str, *, system_prompt: str = "", **options) -> AgentRun:
         """A new conversation with its first question, in one transaction."""
@@ -52,6 +58,7 @@ class Conversation(models.Model):
     ) -> AgentRun:
         """Store the question and its queued run, in one transaction.
 
+        A `model_name` (one of settings.LLM_MODELS) is the conversation's from now on.
         Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits;
         nothing is stored then. With a known `idempotency_key`: the first question's run, again.
         """
@@ -71,12 +78,15 @@ class Conversation(models.Model):
         self, text: str, *, model_name: str = "", idempotency_key: str | None = None
     ) -> AgentRun:
         check_limits(self.owner_id)
+        if model_name and model_name != self.model_name:
+            self.model_name = model_name
+            self.save(update_fields=["model_name"])
         message = self.messages.create(role=Message.Role.USER, content=text)
         return AgentRun.objects.create(
             conversation=self,
             owner_id=self.owner_id,
             message=message,
-            model_name=model_name or settings.LLM_MODEL,
+            model_name=self.current_model_name,
             idempotency_key=idempotency_key,
         )
 
@@ -90,6 +100,12 @@ class Conversation(models.Model):
             else:
                 shown.extend(of_steps(message.read_steps()))
         return shown
+
+    def turns_left_out(self, run: AgentRun) -> int:
+        """The oldest turns that this model was found to have no room for."""
+        earlier = self.runs.filter(model_name=run.model_name, created_at__lt=run.created_at)
+        found = earlier.order_by("-created_at").values_list("turns_left_out", flat=True).first()
+        return found or 0
 
 
 def check_limits(owner_id: int) -> None:

@@ -84,8 +84,3 @@ def initials(user: Any) -> str:
     """Two letters for a person."""
     words = (user.get_full_name() or user.get_username()).split()
     return "".join(word[0] for word in words[:2])
-
-
-@register.filter
-def thousands(number: int) -> str:
-    return f"{number:,}"

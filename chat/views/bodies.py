@@ -10,7 +10,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
-from chat.forms import too_long
+from chat.forms import no_such_model, too_long
 from chat.text import clean
 
 MAX_SYSTEM_PROMPT_CHARACTERS = 20_000
@@ -104,8 +104,7 @@ def _check(texts: dict[str, str], problems: dict[str, str]) -> None:
             f"system_prompt may have {MAX_SYSTEM_PROMPT_CHARACTERS:,} characters at most."
         )
     if model_name and model_name not in settings.LLM_MODELS:
-        names = ", ".join(settings.LLM_MODELS)
-        problems["model_name"] = f"There is no model of that name here. There are: {names}."
+        problems["model_name"] = no_such_model()
     if texts["approvals"] and texts["approvals"] not in APPROVALS:
         problems["approvals"] = 'approvals must be "wait" or "deny".'
     try:

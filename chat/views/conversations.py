@@ -47,6 +47,7 @@ def _started(run: AgentRun | None) -> HttpResponseBase:
         "conversation_id": str(run.conversation_id),
         "run_id": str(run.pk),
         "events_url": reverse("api_run_events", kwargs={"pk": run.pk}),
+        "model_name": run.model_name,
     }
     return JsonResponse(body, status=201)
 
@@ -66,6 +67,7 @@ def _head(conversation: Conversation) -> dict[str, Any]:
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
+        "model_name": conversation.current_model_name,
         "created_at": conversation.created_at.isoformat(),
         "updated_at": conversation.updated_at.isoformat(),
     }

@@ -33,7 +33,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "product_name": settings.SITE_NAME,
         "theme": theme if theme in THEMES else "",
         "is_demo_model": settings.LLM_PROVIDER == "demo",
-        "model_name": settings.LLM_MODEL,
     }
 
 
@@ -118,14 +117,15 @@ async def theme(request: HttpRequest) -> HttpResponse:
 async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
     form = MessageForm(request.POST)
     if not form.is_valid():
-        problem = " ".join(str(error) for error in form.errors["message"])
+        problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return await _refuse(request, conversation, problem, status=400)
-    text = form.cleaned_data["message"]
+    text, model_name = form.cleaned_data["message"], form.cleaned_data["model_name"]
     try:
         if conversation is None:
-            stored = await in_writer(Conversation.begin, request.user, text)
+            begin = Conversation.begin
+            stored = await in_writer(begin, request.user, text, model_name=model_name)
         else:
-            stored = await in_writer(conversation.ask, text)
+            stored = await in_writer(conversation.ask, text, model_name=model_name)
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
     await supervisor.start(stored)
@@ -135,9 +135,11 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
 async def _refuse(
     request: HttpRequest, conversation: Conversation | None, problem: str, *, status: int
 ) -> HttpResponse:
-    """The page again, with the sentence and with what was written."""
-    draft = request.POST.get("message", "")
-    return await _show(request, conversation, draft=draft, problem=problem, status=status)
+    """The page again, with the sentence, what was written and the model that was chosen."""
+    kept = {"draft": request.POST.get("message", ""), "problem": problem}
+    if (chosen := request.POST.get("model_name", "")) in settings.LLM_MODELS:
+        kept["chosen_model_name"] = chosen
+    return await _show(request, conversation, status=status, **kept)
 
 
 def _status(error: ChatError) -> int:
@@ -167,6 +169,8 @@ def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[s
         "active_run": None if latest is None or latest.is_over else latest.run,
         "periods": sidebar_of(owner),
         "tool_count": tool_count(),
+        "model_name": shown.current_model_name if shown else settings.LLM_MODEL,
+        "model_names": settings.LLM_MODELS,
     }
 
 

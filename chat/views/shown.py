@@ -1,7 +1,7 @@
 """Reads what the page shows of conversations: turns, runs, and the list in the sidebar."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -21,6 +21,7 @@ from chat.models import (
     ToolRun,
 )
 from chat.steps import Step, Steps
+from chat.usage import Total, Usage
 from chat.views.rail import Call, Entry, Line, Text, Thinking, entries_of
 
 TURNS = 50
@@ -29,11 +30,17 @@ SIDEBAR_CONVERSATIONS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownRun:
-    """One answer, in progress or ended, with all that its templates need."""
+    """One answer, in progress or ended, with all that its templates need.
+
+    The newest one also says what the conversation used (`spent`, from two answers on) and how
+    many of its turns the model was shown (`turns_remembered`; 0: none was left out).
+    """
 
     run: AgentRun
     last_event_id: int
     entries: list[Entry]
+    spent: Total | None = None
+    turns_remembered: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -59,17 +66,17 @@ class ShownRun:
         return int((self.run.finished_at - self.run.started_at) / timedelta(milliseconds=1))
 
     @property
-    def tokens(self) -> int:
-        usage = self.run.usage
-        return usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+    def usage(self) -> Usage:
+        return Usage.from_json(self.run.usage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """A question and its answer."""
+    """A question and its answer. The model remembers from `is_first_remembered` on."""
 
     message: Message
     run: ShownRun | None
+    is_first_remembered: bool = False
 
 
 def turns_of(conversation: Conversation, count: int = TURNS) -> list[Turn]:
@@ -79,11 +86,36 @@ def turns_of(conversation: Conversation, count: int = TURNS) -> list[Turn]:
     runs = AgentRun.objects.filter(message__in=messages).select_related("answer")
     latest = {run.message_id: run for run in runs.order_by("created_at")}
     shown = {run.run.message_id: run for run in _shown(list(latest.values()))}
-    return [Turn(message=message, run=shown.get(message.pk)) for message in messages]
+    turns = [Turn(message=message, run=shown.get(message.pk)) for message in messages]
+    if not turns or turns[-1].run is None:
+        return turns
+    newest = _as_newest(turns[-1].run)
+    turns[-1] = replace(turns[-1], run=newest)
+    if 0 < newest.turns_remembered <= len(turns):
+        first = -newest.turns_remembered
+        turns[first] = replace(turns[first], is_first_remembered=True)
+    return turns
 
 
 def turn_of(run: AgentRun) -> Turn:
-    return Turn(message=run.message, run=_shown([run])[0])
+    return Turn(message=run.message, run=_as_newest(_shown([run])[0]))
+
+
+def _as_newest(shown: ShownRun) -> ShownRun:
+    run = shown.run
+    answers = AgentRun.objects.filter(conversation=run.conversation_id).exclude(
+        status__in=ACTIVE_STATUSES
+    )
+    usages = [Usage.from_json(usage) for usage in answers.values_list("usage", flat=True)]
+    spent = Total.of(usages) if len(usages) > 1 else None
+    return replace(shown, spent=spent, turns_remembered=_turns_remembered(run))
+
+
+def _turns_remembered(run: AgentRun) -> int:
+    if not run.turns_left_out:
+        return 0
+    asked = Message.objects.filter(conversation=run.conversation_id, role=Message.Role.USER)
+    return max(0, asked.filter(pk__lte=run.message_id).count() - run.turns_left_out)
 
 
 def _shown(runs: list[AgentRun]) -> list[ShownRun]:

@@ -14,6 +14,7 @@ class ChatConversation extends HTMLElement {
     this.addEventListener("message-sent", (event) => this.#send(event.detail), { signal });
     this.addEventListener("message-accepted", (event) => this.#accept(event.detail), { signal });
     this.addEventListener("message-refused", () => this.#refuse(), { signal });
+    this.addEventListener("run-changed", (event) => this.#remember(event.detail.run), { signal });
     document.addEventListener("conversation-moved", (event) => this.#move(event.detail), { signal });
     window.addEventListener("popstate", () => location.reload(), { signal });
   }
@@ -34,11 +35,13 @@ class ChatConversation extends HTMLElement {
     announce(this, "log-grown");
   }
 
-  #accept({ conversation_id, run_id }) {
+  #accept({ conversation_id, run_id, model_name }) {
     if (!this.dataset.conversation) {
       this.dataset.conversation = conversation_id;
       history.pushState({}, "", `/c/${conversation_id}/`);
     }
+    const chip = document.querySelector("[data-model-name]");
+    if (chip) chip.textContent = model_name;
     const [, answer] = this.#sent;
     this.#sent = null;
     answer.dataset.message = run_id;
@@ -63,6 +66,16 @@ class ChatConversation extends HTMLElement {
     if (!detail.run_id || this.#find(detail.run_id)) return;
     const turn = await fragment(`/runs/${detail.run_id}/`).catch(() => null);
     if (turn && !this.#find(detail.run_id)) this.querySelector(".log").append(turn);
+  }
+
+  /** The newest answer says how many turns the model was shown, if not all. */
+  #remember(run) {
+    const last = [...this.querySelectorAll("run-stream")].at(-1);
+    if (run.isActive || run !== last) return;
+    this.querySelector(".memory")?.remove();
+    const asked = this.querySelectorAll('.log > [data-role="user"]');
+    const first = asked[asked.length - Number(run.dataset.turnsRemembered)];
+    first?.before(clone("memory"));
   }
 
   #find(run) {
