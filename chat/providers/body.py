@@ -1,63 +1,81 @@
 """The bytes of a response: a stream, or what some servers send in its place."""
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from chat.agent.ports import ProviderEvent
 from chat.errors import ProviderError
 from chat.providers.chunks import Answer
-from chat.providers.failures import not_a_stream
-from chat.providers.sse import Frame, FrameDecoder
+from chat.providers.failures import from_error_object, not_a_stream
+from chat.providers.sse import MAX_FRAME_BYTES, Frame, FrameDecoder
 
 MAX_STREAM_BYTES = 32 << 20
-MAX_START_BYTES = 64 << 10
+MAX_FRAMES = 200_000
 
 
 class Body:
-    """Feed it bytes; its events go through `answer`."""
+    """Feed it bytes; its events go through `answer`.
+
+    Iterate over what `feed` and `finish` return to its end: they read while they are iterated, so
+    that what came before a failure is given out before it is raised.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._decoder = FrameDecoder()
         self._size = 0
-        self._has_frames = False
+        self._frames = 0
         self._start = bytearray()
 
-    def feed(self, chunk: bytes) -> list[ProviderEvent]:
-        """The events that are complete now. Raises ProviderError past MAX_STREAM_BYTES."""
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise ProviderError("The model's answer is larger than can be accepted.")
-        frames = self._decoder.feed(chunk)
-        if not self._has_frames:
-            self._has_frames = bool(frames)
-            if len(self._start) < MAX_START_BYTES:
-                self._start += chunk
-        return self._read(frames)
+    def feed(self, chunk: bytes) -> Iterator[ProviderEvent]:
+        """The events that are complete now.
 
-    def finish(self) -> list[ProviderEvent]:
+        Raises ProviderError for an error in the stream and past MAX_STREAM_BYTES or MAX_FRAMES.
+        """
+        chunk, size = chunk[: MAX_STREAM_BYTES - self._size], self._size + len(chunk)
+        self._size = size
+        if not self._frames:
+            self._start += chunk[: MAX_FRAME_BYTES - len(self._start)]
+        yield from self._read(self._decoder.feed(chunk))
+        if size > MAX_STREAM_BYTES:
+            raise _too_large()
+
+    def finish(self) -> Iterator[ProviderEvent]:
         """What the end of the bytes leaves: a last frame, or one JSON document without a stream."""
-        frames = self._decoder.flush()
-        if frames or self._has_frames:
-            return self._read(frames)
+        if self._answer.is_done:
+            return
+        yield from self._read(self._decoder.flush())
+        if self._frames:
+            return
         try:
-            value = json.loads(self._start)
+            events = self._answer.read_document(bytes(self._start))
         except ValueError:
             raise not_a_stream(bytes(self._start)) from None
-        return self._answer.read_chunk(value)
+        yield from events
 
-    def _read(self, frames: list[Frame]) -> list[ProviderEvent]:
-        return [event for frame in frames for event in self._answer.read(_payload(frame))]
+    def _read(self, frames: Iterator[Frame]) -> Iterator[ProviderEvent]:
+        for frame in frames:
+            self._frames += 1
+            if self._answer.is_done:
+                return
+            if self._frames > MAX_FRAMES:
+                raise _too_large()
+            if frame.event == "error":
+                raise from_error_object(_error_in(frame.data))
+            yield from self._answer.read(frame.data)
 
 
-def _payload(frame: Frame) -> str:
-    """An `error` frame reads like an error in the stream, whatever it holds."""
-    data = frame.data
-    if frame.event != "error":
-        return data
+def _too_large() -> ProviderError:
+    return ProviderError("The model's answer is larger than can be accepted.")
+
+
+def _error_in(data: str) -> Any:
+    """What an `error` frame holds: an error, an object around one, or just a text."""
     try:
         value = json.loads(data)
-    except ValueError:
-        value = data
-    if isinstance(value, dict) and "error" in value:
+    except (ValueError, RecursionError):
         return data
-    return json.dumps({"error": value or "no reason given"})
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value.get("error") or value if isinstance(value, Mapping) else value

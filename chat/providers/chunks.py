@@ -33,6 +33,7 @@ class Answer:
     def __init__(self, known_tools: Iterable[str] = ()) -> None:
         self.is_done = False
         self.heard = 0
+        self._has_text = False
         self._finish_reason = ""
         self._usage: dict[str, float] = {}
         self._has_final_usage = False
@@ -77,7 +78,7 @@ class Answer:
         calls = self._tools.calls()
         if calls:
             yield ToolCallsAsked(calls=calls)
-        elif not self.heard:
+        elif not self._has_text:
             raise ProviderError("The model sent an empty answer.", retryable=True)
         yield StepFinished(finish_reason="length" if is_cut else "stop", usage=self._usage)
 
@@ -148,6 +149,7 @@ class Answer:
         for delta in deltas:
             self.heard += 1
             if isinstance(delta, ContentDelta):
+                self._has_text = True
                 yield from _deltas("", self._text.add(delta.text))
             else:
                 yield from _deltas(self._thought.add(delta.text), "")

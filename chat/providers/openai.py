@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 import asyncio
 import hashlib
+import itertools
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
@@ -76,12 +77,14 @@ class OpenAIProvider:
                 self._on_bytes(b"")
                 while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
                     self._on_bytes(chunk)
+                    heard = answer.heard
                     for event in body.feed(chunk):
                         yield event
+                    if answer.heard != heard:
                         watch.heard()
             finally:
                 await response.aclose()
-            for event in (*body.finish(), *answer.finish()):
+            for event in itertools.chain(body.finish(), answer.finish()):
                 yield self._marked(event)
         except ProviderError as error:
             raise self._without_key(error) from error.__cause__

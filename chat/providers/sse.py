@@ -4,14 +4,13 @@ Follows the WHATWG specification (HTML, section 9.2.6) and, beyond it: what the 
 is delivered although no blank line ends it, and a field named `error` is an error frame.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chat.errors import ProviderError
 
 MAX_FRAME_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
-LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +22,10 @@ class Frame:
 
 
 class FrameDecoder:
-    """Feed it bytes, cut anywhere; then `flush` once. Linear in time, bounded in memory."""
+    """Feed it bytes, cut anywhere; then `flush` once. Linear in time, bounded in memory.
+
+    Iterate over what `feed` and `flush` return to its end: they read while they are iterated.
+    """
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -33,65 +35,64 @@ class FrameDecoder:
         self._data: list[str] = []
         self._size = 0
 
-    def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames that are complete now. Raises ProviderError past MAX_FRAME_BYTES."""
+    def feed(self, chunk: bytes) -> Iterator[Frame]:
+        """The frames that are complete now.
+
+        Raises ProviderError behind the last one that is whole where a line, or the data of one
+        frame, is larger than MAX_FRAME_BYTES.
+        """
         if self._skip_lf and chunk:
             # The second half of a CRLF that was cut in two ends nothing.
             chunk = chunk.removeprefix(b"\n")
             self._skip_lf = False
         self._rest += chunk
-        if self._is_first and not self._strip_bom(is_end=False):
-            return []
-        frames: list[Frame] = []
+        if self._is_first and not self._strip_bom():
+            return
         if b"\n" in chunk or b"\r" in chunk:
-            *lines, rest = LINE_END.split(bytes(self._rest))
-            self._rest = bytearray(rest)
+            # Of bytes, unlike of text, this splits at CR, LF and CRLF only.
+            lines = bytes(self._rest).splitlines()
+            self._rest.clear()
+            if not chunk.endswith((b"\n", b"\r")):
+                self._rest += lines.pop()
             self._skip_lf = chunk.endswith(b"\r")
             for line in lines:
-                self._line(line, frames)
+                yield from self._read(line)
         self._check(len(self._rest))
-        return frames
 
-    def flush(self) -> list[Frame]:
-        """What the end of the bytes leaves behind: a last line, a last frame."""
-        if self._is_first:
-            self._strip_bom(is_end=True)
-        frames: list[Frame] = []
+    def flush(self) -> Iterator[Frame]:
+        """What the end of the bytes leaves behind: a last line, a last frame. Raises like feed."""
         if self._rest:
-            self._line(bytes(self._rest), frames)
+            yield from self._read(bytes(self._rest))
         self._rest.clear()
-        self._line(b"", frames)
-        return frames
+        yield from self._read(b"")
 
-    def _strip_bom(self, *, is_end: bool) -> bool:
+    def _strip_bom(self) -> bool:
         """False while the first bytes may still turn out to be a byte-order mark."""
-        if len(self._rest) < len(BOM) and BOM.startswith(bytes(self._rest)) and not is_end:
+        if len(self._rest) < len(BOM) and BOM.startswith(self._rest):
             return False
         if self._rest.startswith(BOM):
             del self._rest[: len(BOM)]
         self._is_first = False
         return True
 
-    def _line(self, line: bytes, frames: list[Frame]) -> None:
+    def _read(self, line: bytes) -> Iterator[Frame]:
         if not line:
-            self._dispatch(frames)
+            if self._data:
+                yield Frame(event=self._event or "message", data="\n".join(self._data))
+            self._event, self._data, self._size = "", [], 0
             return
+        self._check(len(line))
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        text = value.removeprefix(b" ").decode("utf-8", "replace")
         match name:
             case b"data":
-                self._size += len(value)
+                self._size += len(line)
                 self._check(self._size)
-                self._data.append(value.decode("utf-8", "replace"))
+                self._data.append(text)
             case b"event":
-                self._event = value.decode("utf-8", "replace")
+                self._event = text
             case b"error":
-                frames.append(Frame(event="error", data=value.decode("utf-8", "replace")))
-
-    def _dispatch(self, frames: list[Frame]) -> None:
-        if self._data:
-            frames.append(Frame(event=self._event or "message", data="\n".join(self._data)))
-        self._event, self._data, self._size = "", [], 0
+                yield Frame(event="error", data=text)
 
     @staticmethod
     def _check(size: int) -> None:
