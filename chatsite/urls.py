@@ -4,7 +4,10 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from chat.admin.model_checks import model_checks
+
 urlpatterns = [
+    path("admin/model-checks/", admin.site.admin_view(model_checks), name="model_checks"),
     path("admin/", admin.site.urls),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
