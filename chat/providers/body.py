@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from chat.agent.ports import ProviderEvent
 from chat.errors import ProviderError
-from chat.providers.chunks import Answer
+from chat.providers.chunks import Answer, NotJson
 from chat.providers.failures import from_error_object, not_a_stream
 from chat.providers.sse import MAX_FRAME_BYTES, Frame, FrameDecoder
 
@@ -45,7 +46,8 @@ class Body:
         """What the end of the bytes leaves: a last frame, or one JSON document without a stream."""
         if self._answer.is_done:
             return
-        yield from self._read(self._decoder.flush())
+        with suppress(NotJson):
+            yield from self._read(self._decoder.flush())
         if self._frames:
             return
         try:

@@ -22,6 +22,10 @@ CUT = frozenset({"length", "max_tokens", "model_length"})
 FAILED = frozenset({"error", "insufficient_system_resource"})
 
 
+class NotJson(ProviderError):
+    """A payload that cannot be read; the last one may just have been cut."""
+
+
 class Answer:
     """Reads chunks until the answer is over; `finish` says how it ended.
 
@@ -52,7 +56,7 @@ class Answer:
         try:
             return self._read_chunk(json.loads(data))
         except (ValueError, RecursionError) as error:
-            raise ProviderError("The model sent something that is not JSON.") from error
+            raise NotJson("The model sent something that is not JSON.") from error
 
     def read_document(self, body: bytes) -> list[ProviderEvent]:
         """The events of a whole completion that came in place of a stream.

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from chat.providers.halves import joined
 from chat.providers.json_end import JsonEnd
 from chat.providers.tool_arguments import call_from
 from chat.tools import ToolCall
@@ -82,6 +83,10 @@ class ToolFragments:
         if fragment.id:
             self._slot_by_id[fragment.id] = slot
 
+    def __bool__(self) -> bool:
+        """Whether anything of a call has come."""
+        return bool(self._slots)
+
     def calls(self) -> list[ToolCall]:
         """The calls, complete; what never got a name is none."""
         return [_call(slot) for slot in self._slots if slot.name]
@@ -128,7 +133,9 @@ class ToolFragments:
 
 def _call(slot: Slot) -> ToolCall:
     fits = len(json.dumps(slot.extra)) <= MAX_EXTRA_CHARACTERS
-    return call_from(slot.id, slot.name, "".join(slot.arguments), slot.extra if fits else {})
+    return call_from(
+        slot.id, slot.name, joined("".join(slot.arguments)), slot.extra if fits else {}
+    )
 
 
 def _unknown(values: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

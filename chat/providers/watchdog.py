@@ -42,13 +42,15 @@ class Watchdog:
         self._heard_at = self._loop.time()
         if self._patience != self._idle:
             self._patience = self._idle
-            self._look_at(self._heard_at + self._idle)
+            self._look()
 
     def close(self) -> None:
         self._timer.cancel()
 
     async def next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
         """The next bytes; None at their end. Raises ProviderError."""
+        if self._loop.time() >= self._end:
+            raise self._failure()
         self._reader = asyncio.current_task()
         try:
             return await anext(chunks, None)
