@@ -161,10 +161,13 @@ def _steps(run: AgentRun) -> tuple[list[Step], int]:
 
 
 def _notices(runs: list[AgentRun]) -> dict[UUID, list[str]]:
+    """What a line on the rail tells; what the model remembers is told between the turns."""
     found: dict[UUID, list[str]] = {}
     rows = RunEvent.objects.filter(run__in=runs, kind="notice").order_by("seq")
     for row in rows:
-        found.setdefault(row.run_id, []).append(row.to_event().data["message"])
+        data = row.to_event().data
+        if "turns_left_out" not in data:
+            found.setdefault(row.run_id, []).append(data["message"])
     return found
 
 

@@ -39,7 +39,8 @@ export class RunView {
         this.#card(data.id)?.[kind](data);
         break;
       case "notice":
-        this.#note(data.message);
+        // Where the model remembers from is a line between two turns: see conversation.js.
+        if (!data.turns_left_out) this.#note(data.message);
         break;
       case "step_restarted":
         this.#startStep();
