@@ -14,15 +14,8 @@ DATA_CHARACTERS = 400
 @admin.register(AgentRun)
 class AgentRunAdmin(LogAdmin):
     list_display = (
-        "created_at",
-        "state",
-        "owner",
-        "conversation_link",
-        "model_name",
-        "last_seq",
-        "tokens",
-        "cost",
-        "took",
+        *("created_at", "state", "model_name", "tokens", "cost", "took"),
+        *("owner", "conversation_link", "last_seq"),
     )
     list_filter = ("status", "created_at")
     list_select_related = ("owner", "conversation")
