@@ -27,7 +27,7 @@ READS_ENVIRONMENT = {
     "manage.py",
     # Hand the environment on to a child process; they decide nothing by it.
     "chat/management/commands/serve.py",
-    "chat/mcp/demo_process.py",
+    "chat/mcp/demo/process.py",
 }
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from chat.mcp.client import MCPClient
-from chat.mcp.demo_process import DemoServer
+from chat.mcp.demo.process import DemoServer
 from tests.mcp.steps import eventually
 
 TOOLS = {"current_time", "convert_time", "calculate", "convert_units", "search_docs", "slow_task"}
@@ -112,7 +112,7 @@ async def test_it_stops_when_asked_even_with_a_call_under_way(
 
 async def test_it_is_ready_when_it_says_so_and_stays_without_the_flag() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "chat.mcp.demo_server", "--port", "0"],
+        [sys.executable, "-m", "chat.mcp.demo.server", "--port", "0"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -130,7 +130,7 @@ async def test_it_is_ready_when_it_says_so_and_stays_without_the_flag() -> None:
 
 
 def test_it_needs_neither_django_nor_settings() -> None:
-    code = "import sys, chat.mcp.demo_server; sys.exit('django' in sys.modules)"
+    code = "import sys, chat.mcp.demo.server; sys.exit('django' in sys.modules)"
     environment = {key: value for key, value in os.environ.items() if "DJANGO" not in key}
 
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
@@ -139,7 +139,7 @@ def test_it_needs_neither_django_nor_settings() -> None:
 async def test_it_ends_with_a_parent_that_was_killed() -> None:
     """Given a parent that holds the pipe and is killed without a chance to clean up."""
     code = (
-        "import sys, time; from chat.mcp.demo_process import start_demo_server; "
+        "import sys, time; from chat.mcp.demo.process import start_demo_server; "
         "demo = start_demo_server(); print(demo.process.pid, demo.url, flush=True); "
         "sys.stdin.read()"
     )

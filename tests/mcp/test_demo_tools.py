@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chat.mcp import demo_calculator, demo_docs, demo_time, demo_units
-from chat.mcp.demo_refused import Refused
+from chat.mcp.demo import calculator, clock, docs, units
+from chat.mcp.demo.refused import Refused
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from chat.mcp.demo_refused import Refused
     ],
 )
 def test_calculations(expression: str, expected: str) -> None:
-    assert demo_calculator.calculate(expression) == expected
+    assert calculator.calculate(expression) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_calculations(expression: str, expected: str) -> None:
 )
 def test_calculations_that_are_refused(expression: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        demo_calculator.calculate(expression)
+        calculator.calculate(expression)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_calculations_that_are_refused(expression: str, why: str) -> None:
     ],
 )
 def test_conversions(value: float, source: str, target: str, expected: str) -> None:
-    assert demo_units.convert(value, source, target) == expected
+    assert units.convert(value, source, target) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_conversions(value: float, source: str, target: str, expected: str) -> N
 )
 def test_conversions_that_are_refused(value: float, source: str, target: str, why: str) -> None:
     with pytest.raises(Refused, match=re.escape(why)):
-        demo_units.convert(value, source, target)
+        units.convert(value, source, target)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_conversions_that_are_refused(value: float, source: str, target: str, wh
     ],
 )
 def test_places_are_found_by_city_or_by_zone(place: str, zone: str) -> None:
-    assert demo_time.find_zone(place).key == zone
+    assert clock.find_zone(place).key == zone
 
 
 def test_the_current_time_names_place_day_and_distance_from_utc() -> None:
-    said = demo_time.current_time("tokyo")
+    said = clock.current_time("tokyo")
 
     assert re.fullmatch(
         r"It is \d\d:\d\d on \w+day, \d+ \w+ \d{4} in Tokyo \(Asia/Tokyo, UTC\+09:00\)\.", said
@@ -139,7 +139,7 @@ def test_the_current_time_names_place_day_and_distance_from_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clock", "source", "target", "part"),
+    ("time", "source", "target", "part"),
     [
         ("15:30", "UTC", "Tokyo", "15:30 in UTC (UTC+00:00) is 00:30 the next day in Tokyo"),
         ("3pm", "Tokyo", "UTC", "15:00 in Tokyo (Asia/Tokyo, UTC+09:00) is 06:00 in UTC"),
@@ -147,20 +147,20 @@ def test_the_current_time_names_place_day_and_distance_from_utc() -> None:
         ("00:30", "Pacific/Kiritimati", "Pacific/Pago_Pago", "23:30 -2 days in"),
     ],
 )
-def test_times_are_converted(clock: str, source: str, target: str, part: str) -> None:
-    assert part in demo_time.convert_time(clock, source, target)
+def test_times_are_converted(time: str, source: str, target: str, part: str) -> None:
+    assert part in clock.convert_time(time, source, target)
 
 
 def test_unknown_times_and_places_are_refused() -> None:
     with pytest.raises(Refused, match="Atlantis"):
-        demo_time.current_time("Atlantis")
+        clock.current_time("Atlantis")
     with pytest.raises(Refused, match=r"GMT\+5"):
-        demo_time.current_time("GMT+5")
+        clock.current_time("GMT+5")
     with pytest.raises(Refused, match=r"\.\./etc"):
-        demo_time.current_time("../etc/passwd")
-    for clock in ("25:00", "12:60", "noonish", "13pm", ""):
+        clock.current_time("../etc/passwd")
+    for time in ("25:00", "12:60", "noonish", "13pm", ""):
         with pytest.raises(Refused, match="no time of day"):
-            demo_time.convert_time(clock, "UTC", "UTC")
+            clock.convert_time(time, "UTC", "UTC")
 
 
 def test_the_documentation_is_searched_by_section(
@@ -169,11 +169,11 @@ def test_the_documentation_is_searched_by_section(
     (tmp_path / "README.md").write_text("# Ferryline\n\nStart it.\n\n## Tools\n\nOver MCP.\n")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "backups.md").write_text("# Backups\n\nCopy the database file.\n")
-    monkeypatch.setattr(demo_docs, "ROOT", tmp_path)
-    demo_docs.sections.cache_clear()
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    docs.sections.cache_clear()
     try:
-        assert demo_docs.search("how do tools work", 5) == ("- **Tools** (README.md): Over MCP. …")
-        assert "(docs/backups.md): Copy the database file." in demo_docs.search("database", 1)
-        assert demo_docs.search("zebra", 5) == "The documentation says nothing about 'zebra'."
+        assert docs.search("how do tools work", 5) == ("- **Tools** (README.md): Over MCP. …")
+        assert "(docs/backups.md): Copy the database file." in docs.search("database", 1)
+        assert docs.search("zebra", 5) == "The documentation says nothing about 'zebra'."
     finally:
-        demo_docs.sections.cache_clear()
+        docs.sections.cache_clear()

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chat.events import ChatEvent, Kind
 from chat.mcp.config import ServerConfig
-from chat.mcp.demo_process import start_demo_server
+from chat.mcp.demo.process import start_demo_server
 from chat.runs.assembly import AgentConfig, create_agent
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from chat.mcp.demo_process import start_demo_server
+from chat.mcp.demo.process import start_demo_server
 
 # Daphne gives open streams this long to end when it is asked to stop.
 CLOSE_SECONDS = "5"

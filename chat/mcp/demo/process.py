@@ -27,7 +27,7 @@ class DemoServer:
 def start_demo_server() -> DemoServer | None:
     """None if it does not come up within START_SECONDS."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "chat.mcp.demo_server", "--port", "0", "--exit-on-stdin-eof"],
+        [sys.executable, "-m", "chat.mcp.demo.server", "--port", "0", "--exit-on-stdin-eof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # A Ctrl-C in the terminal is for us; we end it.

@@ -2,7 +2,7 @@
 
 from decimal import Decimal, localcontext
 
-from chat.mcp.demo_refused import Refused
+from chat.mcp.demo.refused import Refused
 
 # Each kind: its units, by all their names, as multiples of the first.
 KINDS: dict[str, dict[str, str]] = {

@@ -1,6 +1,6 @@
 """The demo MCP server: a real one, with tools that need no account. Streamable HTTP on loopback.
 
-`python -m chat.mcp.demo_server --port 0` prints `READY <url>` when it listens.
+`python -m chat.mcp.demo.server --port 0` prints `READY <url>` when it listens.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from chat.mcp import demo_calculator, demo_docs, demo_time, demo_units
-from chat.mcp.demo_refused import Refused
+from chat.mcp.demo import calculator, clock, docs, units
+from chat.mcp.demo.refused import Refused
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
 MAX_SECONDS = 120
@@ -57,7 +57,7 @@ def _said(text: str, *, is_error: bool = False) -> CallToolResult:
 @tool("Current time")
 def current_time(timezone: Zone) -> str:
     """The current date and time in a city or time zone."""
-    return demo_time.current_time(timezone)
+    return clock.current_time(timezone)
 
 
 @tool("Convert a time")
@@ -67,7 +67,7 @@ def convert_time(
     to_timezone: Zone,
 ) -> str:
     """What a time of day in one place is in another."""
-    return demo_time.convert_time(time, from_timezone, to_timezone)
+    return clock.convert_time(time, from_timezone, to_timezone)
 
 
 @tool("Calculator")
@@ -75,13 +75,13 @@ def calculate(
     expression: Annotated[str, Field(description="For example 18% of 249.90, or sqrt(2) * 3")],
 ) -> str:
     """Calculate an expression with + - * / // % ** and brackets, exactly."""
-    return f"{expression.strip()} = {demo_calculator.calculate(expression)}"
+    return f"{expression.strip()} = {calculator.calculate(expression)}"
 
 
 @tool("Convert units")
 def convert_units(value: float, from_unit: Unit, to_unit: Unit) -> str:
     """Convert lengths, masses, volumes, speeds, areas, temperatures, times and data sizes."""
-    return demo_units.convert(value, from_unit, to_unit)
+    return units.convert(value, from_unit, to_unit)
 
 
 @tool("Search the docs")
@@ -90,7 +90,7 @@ def search_docs(
     limit: Annotated[int, Field(ge=1, le=20)] = 5,
 ) -> str:
     """Search in the documentation of this chat server."""
-    return demo_docs.search(query, limit)
+    return docs.search(query, limit)
 
 
 @server.tool(title="Slow task", annotations=READ_ONLY, structured_output=False)

@@ -5,7 +5,7 @@ from datetime import datetime, time
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from chat.mcp.demo_refused import Refused
+from chat.mcp.demo.refused import Refused
 
 # Cities that have no time zone of their own name.
 CITIES = {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
-from chat.mcp.demo_refused import Refused
+from chat.mcp.demo.refused import Refused
 
 MAX_CHARACTERS = 200
 MAX_DEPTH = 40
