@@ -166,7 +166,9 @@ async def test_the_search_shows_what_matches(page: Page) -> None:
 
 
 async def test_activity_lists_the_tool_runs(page: Page) -> None:
-    await ask_to_the_end(page, '[[call fail {"text": "no"}]][[call echo {"text": "a"}]][[then]]ok')
+    await ask_to_the_end(
+        page, '[[call fail {"text": "no"}]][[call echo {"text": "a"}]][[then]][[text ok]]'
+    )
     pane = page.locator("#activity")
     await expect(pane).to_be_hidden()
 
@@ -179,7 +181,7 @@ async def test_activity_lists_the_tool_runs(page: Page) -> None:
 async def test_only_staff_is_led_to_the_log(
     new_context: NewContext, page: Page, carols_session: dict[str, Any]
 ) -> None:
-    text = '[[call echo {"text": "a"}]][[then]]ok'
+    text = '[[call echo {"text": "a"}]][[then]][[text ok]]'
     run = await ask_to_the_end(page, text)
     await expect(run.locator(".log-link")).to_have_count(0)
 
