@@ -110,6 +110,8 @@ def _asked(call: ToolCall, tool: Tool | None) -> dict[str, Any]:
         asked["title"] = tool.title
     if tool and tool.server:
         asked["server"] = tool.server
+    if tool and tool.fingerprint:
+        asked["fingerprint"] = tool.fingerprint
     return asked
 
 

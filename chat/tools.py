@@ -10,7 +10,8 @@ class Tool:
     """A tool as offered to the model under `name`; `server` is the slug of who executes it.
 
     `remote_name` is what that server calls it; it differs where two servers collide
-    or where the server's name is not fit for a model's API.
+    or where the server's name is not fit for a model's API. `fingerprint` is that of the
+    definition that was offered: another one is not executed.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Tool:
     server_name: str = ""
     remote_name: str = ""
     title: str = ""
+    fingerprint: str = ""
 
     def to_tool_definition(self) -> dict[str, Any]:
         """The entry of `tools` in an OpenAI-compatible chat-completions request."""

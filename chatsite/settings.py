@@ -3,6 +3,7 @@
 `.env.example` explains every variable. Nonsense fails here, at start, with a sentence.
 """
 
+import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from chat.mcp.config import ServerConfig
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -141,6 +144,15 @@ DEMO_MCP_SERVER = switch("DEMO_MCP_SERVER", default=True)
 DEMO_MCP_URL = web_address("DEMO_MCP_URL")
 MAX_TOOL_ITERATIONS = whole("MAX_TOOL_ITERATIONS", 10)
 TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
+TOOL_TOTAL_TIMEOUT_SECONDS = positive("TOOL_TOTAL_TIMEOUT_SECONDS", 600)
+MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=False)
+# What `${NAME}` in a server's headers may stand for. Never what is ours.
+OWN_SECRETS = {
+    *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD"),
+    *("OPENROUTER_API_KEY", "LLM_API_KEY", "MCP_API_KEY"),
+}
+MCP_SECRETS = {name: value for name, value in os.environ.items() if name not in OWN_SECRETS}
+MCP_CONFIG_SERVERS: tuple[ServerConfig, ...] = ()
 
 # -- limits -----------------------------------------------------------------------------
 MAX_ACTIVE_RUNS_PER_USER = whole("MAX_ACTIVE_RUNS_PER_USER", 8)

@@ -104,8 +104,8 @@ class MCPServerAdmin(admin.ModelAdmin):
 
     @admin.display(description="tools")
     def tool_count(self, server: MCPServer) -> int:
-        return len(server.tool_names)
+        return sum(tool.is_offered for tool in server.tools.all())
 
     @admin.display(description="tools")
     def tools(self, server: MCPServer) -> str:
-        return ", ".join(server.tool_names) or "none seen yet"
+        return ", ".join(tool.name for tool in server.tools.all()) or "none seen yet"

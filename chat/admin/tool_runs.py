@@ -15,7 +15,7 @@ from django.utils.html import format_html
 
 from chat.admin.chart import last_days
 from chat.admin.shown import LogAdmin, duration, link_to, preformatted, pretty_json, state_mark
-from chat.models import MCPServer, ToolRun, ToolRunState
+from chat.models import MCPTool, ToolRun, ToolRunState
 
 PEEK_CHARACTERS = 60
 
@@ -50,9 +50,9 @@ class ToolFilter(admin.SimpleListFilter):
     parameter_name = "tool"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        # From the servers' rows: counting distinct names over the whole log takes too long.
-        listed = MCPServer.objects.values_list("tool_names", flat=True)
-        return [(name, name) for name in sorted({name for names in listed for name in names})]
+        # From the servers' tools: counting distinct names over the whole log takes too long.
+        names = MCPTool.objects.order_by("name").values_list("name", flat=True).distinct()
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ToolRun]) -> QuerySet[ToolRun]:
         return queryset.filter(tool=self.value()) if self.value() else queryset

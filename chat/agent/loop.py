@@ -24,7 +24,6 @@ class Limits:
     """
 
     iterations: int = 10
-    tool_timeout_seconds: float = 60
     context_tokens: int = 0
     turns_left_out: int = 0
 
@@ -57,9 +56,7 @@ async def run_agent(
             return
         calls = with_unique_ids(reply.calls, known_ids)
         await record(events.tool_calls(calls, iteration=iteration, tools=tools))
-        texts = await run_tool_calls(
-            calls, toolbox, record, offered=list(tools), timeout_seconds=limits.tool_timeout_seconds
-        )
+        texts = await run_tool_calls(calls, toolbox, record, offered=list(tools))
         memory.add([transcript.assistant(reply.content, calls, reasoning=reply.reasoning)])
         memory.add(
             [transcript.tool(call.id, text) for call, text in zip(calls, texts, strict=True)]

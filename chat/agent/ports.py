@@ -95,7 +95,7 @@ class Toolbox(Protocol):
         ...
 
     async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
-        """Execute; cancelling cancels the tool. Raises ToolError and its kinds."""
+        """Execute, within bounds of its own; cancelling cancels the tool. Raises ToolError."""
         ...
 
 

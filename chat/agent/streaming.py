@@ -25,17 +25,12 @@ class StreamingChatAgent:
         toolbox: Toolbox,
         *,
         max_iterations: int = 10,
-        tool_timeout_seconds: float = 60,
         context_tokens: int = 0,
         system_prompt: str = "",
     ) -> None:
         self.provider = provider
         self.toolbox = toolbox
-        self.limits = Limits(
-            iterations=max_iterations,
-            tool_timeout_seconds=tool_timeout_seconds,
-            context_tokens=context_tokens,
-        )
+        self.limits = Limits(iterations=max_iterations, context_tokens=context_tokens)
         self.system_prompt = system_prompt
 
     async def stream_with_tools(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chat import events
 from chat.agent.ports import Record, Toolbox
-from chat.errors import ToolBlocked, ToolError, ToolTimeout
+from chat.errors import ToolBlocked, ToolError
 from chat.tools import ToolCall
 
 NAMES_SHOWN = 20
@@ -18,7 +18,6 @@ async def run_tool_calls(
     record: Record,
     *,
     offered: Sequence[str],
-    timeout_seconds: float,
 ) -> list[str]:
     """Execute all calls at once and return their texts in the order of the calls.
 
@@ -27,10 +26,7 @@ async def run_tool_calls(
     """
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_run_one(call, toolbox, record, offered, timeout_seconds))
-                for call in calls
-            ]
+            tasks = [group.create_task(_run_one(call, toolbox, record, offered)) for call in calls]
     except BaseExceptionGroup as failures:
         # Tool failures never get here; what does (the run was lost) is the same for all calls.
         raise failures.exceptions[0] from failures
@@ -42,11 +38,10 @@ async def _run_one(
     toolbox: Toolbox,
     record: Record,
     offered: Sequence[str],
-    timeout_seconds: float,
 ) -> str:
     started = time.monotonic()
     try:
-        text = await _execute(call, toolbox, record, offered, timeout_seconds)
+        text = await _execute(call, toolbox, record, offered)
         outcome = "ok"
     except ToolError as error:
         text, outcome = str(error), error.outcome
@@ -62,7 +57,6 @@ async def _execute(
     toolbox: Toolbox,
     record: Record,
     offered: Sequence[str],
-    timeout_seconds: float,
 ) -> str:
     if call.problem:
         raise ToolError(call.problem)
@@ -75,11 +69,7 @@ async def _execute(
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         await record(events.tool_progress(call, progress, total, message))
 
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            result = await toolbox.call(call, on_progress)
-    except TimeoutError as error:
-        raise ToolTimeout(f"The tool did not answer within {timeout_seconds:g} seconds.") from error
+    result = await toolbox.call(call, on_progress)
     if result.is_error:
         raise ToolError(result.text)
     return result.text

@@ -43,10 +43,10 @@ class MCPClient:
 
     async def initialize(self) -> None:
         """Connect and list the tools."""
-        await self._owner.definitions()
+        await self._owner.tools()
 
     async def list_tools(self) -> list[MCPTool]:
-        return offered_tools([(self._owner.config, await self._owner.definitions())])
+        return offered_tools([await self._owner.tools()])
 
     async def call_tool(
         self,
@@ -57,7 +57,11 @@ class MCPClient:
         """A failing tool is a result with `is_error`."""
         listed = {tool.name: tool.remote_name for tool in await self.list_tools()}
         remote_name = listed.get(name, name)
-        return to_result(await self._owner.call(remote_name, dict(arguments or {}), on_progress))
+        return to_result(
+            await self._owner.calls.call(
+                remote_name, dict(arguments or {}), on_progress=on_progress
+            )
+        )
 
     async def aclose(self) -> None:
         await self._owner.aclose()

@@ -1,36 +1,29 @@
-"""MCP servers as values: how to reach one, and what was last seen of it."""
+"""MCP servers as values: how to reach one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-State = Literal["unknown", "connecting", "ready", "down"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerConfig:
-    """A server that speaks streamable HTTP at `url`. Headers hold its credentials, nobody else's.
+    """A server that speaks streamable HTTP at `url`, or stdio as a child: `command` with `args`.
 
-    The deadlines are hard: nothing that a server does or leaves undone makes a run wait longer.
+    `headers` and `env` hold its own credentials, nobody else's. The deadlines are hard: nothing
+    that a server does or leaves undone makes a run wait longer. A call may be silent for
+    `call_timeout_seconds`, and last for `call_total_seconds` where it reports progress.
     """
 
     slug: str
     name: str
-    url: str
+    url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    command: str = ""
+    args: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
     connect_timeout_seconds: float = 10
     call_timeout_seconds: float = 60
+    call_total_seconds: float = 600
     wait_seconds: float = 5
     heartbeat_seconds: float = 30
     calls_at_once: int = 64
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServerHealth:
-    """What an admin can read: `reason` says why it is down."""
-
-    slug: str
-    state: State
-    reason: str = ""
-    protocol_version: str = ""
-    tool_names: tuple[str, ...] = ()

@@ -8,20 +8,26 @@ from typing import Any
 import httpx2
 import mcp.types
 from mcp import Client
+from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.definitions import Catalog, usable_schema
+from chat.mcp.definitions import Catalog
 from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
 
 MAX_PAGES = 50
+MAX_LISTED = 2_000
 REAP_SECONDS = 2
 CLIENT = mcp.types.Implementation(name="ferryline", version="1")
 
 
 @contextlib.asynccontextmanager
 async def connected(
-    config: ServerConfig, *, on_end: Callable[[], None], on_change: Callable[[], None]
+    config: ServerConfig,
+    *,
+    on_end: Callable[[], None],
+    on_change: Callable[[], None],
+    on_elicitation: ElicitationFnT,
 ) -> AsyncIterator["Connection"]:
     """Connect and list the tools within the connect timeout. Enter and leave in one task.
 
@@ -29,7 +35,7 @@ async def connected(
     when the server says that its tools have changed.
     """
     async with contextlib.AsyncExitStack() as stack:
-        connection = Connection(config, on_change)
+        connection = Connection(config, on_change, on_elicitation)
         # Not anyio.fail_after: its scope would have to be left before the client's.
         async with asyncio.timeout(config.connect_timeout_seconds):
             isolation = await connection.enter(stack, on_end)
@@ -46,10 +52,13 @@ class Connection:
 
     client: Client
 
-    def __init__(self, config: ServerConfig, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, config: ServerConfig, on_change: Callable[[], None], on_elicitation: ElicitationFnT
+    ) -> None:
         self.catalog = Catalog()
         self._config = config
         self._on_change = on_change
+        self._on_elicitation = on_elicitation
         self._broken: list[str] = []
 
     async def enter(
@@ -65,7 +74,7 @@ class Connection:
                 # The proxies of this machine are no part of the deployment's configuration.
                 trust_env=False,
                 timeout=httpx2.Timeout(
-                    config.connect_timeout_seconds, read=config.call_timeout_seconds + 5
+                    config.connect_timeout_seconds, read=config.call_total_seconds + 5
                 ),
             )
         )
@@ -77,6 +86,7 @@ class Connection:
             cache=None,
             read_timeout_seconds=config.connect_timeout_seconds,
             message_handler=self._on_message,
+            elicitation_callback=self._on_elicitation,
             client_info=CLIENT,
         )
         self.client = await stack.enter_async_context(client)
@@ -85,26 +95,18 @@ class Connection:
     async def list_tools(self) -> Catalog:
         """All pages. Raises what the SDK raises, and ConnectionError for a list without end."""
         self._broken.clear()
-        found: dict[str, mcp.types.Tool] = {}
+        found: list[mcp.types.Tool] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             page = await self.client.list_tools(cursor=cursor, cache_mode="bypass")
-            for definition in page.tools:
-                found.setdefault(definition.name, definition)
+            found += page.tools
+            if len(found) > MAX_LISTED:
+                raise ConnectionError("its list of tools is too long")
             cursor = page.next_cursor
             if cursor is None:
-                self.catalog = self._sorted_out(found)
+                self.catalog = Catalog.of(found, self._broken)
                 return self.catalog
         raise ConnectionError("its list of tools does not end")
-
-    def _sorted_out(self, found: dict[str, mcp.types.Tool]) -> Catalog:
-        usable = {
-            name: definition
-            for name, definition in found.items()
-            if usable_schema(definition.input_schema) is not None
-        }
-        unusable = [name for name in found if name not in usable]
-        return Catalog(definitions=tuple(usable.values()), set_aside=(*self._broken, *unusable))
 
     async def listen(self) -> None:
         """News of changed tools, since 2026-07-28; before it they come as messages."""

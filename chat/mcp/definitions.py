@@ -4,9 +4,10 @@ The SDK refuses a whole page of `tools/list` for one broken definition (mcp 2.3.
 taken out of the answer before the SDK sees it.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -16,15 +17,40 @@ from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from mcp.types.methods import validate_server_result
 
 MAX_SCHEMA_CHARACTERS = 65_536
-MAX_NAME_SHOWN = 80
+MAX_NAME_CHARACTERS = 200
+
+
+NOT_VALID = "its definition is not valid"
+BAD_SCHEMA = "its input schema is not the JSON schema of an object"
+TOO_LARGE = "its input schema is too large"
+LONG_NAME = "its name is too long"
+# What a model or a person decides by. Not the icons, and nothing that a server may number anew.
+PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Catalog:
-    """The usable tools of a server, and the names of those that were set aside."""
+    """The usable tools of a server, their fingerprints, and why others were set aside; by name."""
 
     definitions: tuple[mcp.types.Tool, ...] = ()
-    set_aside: tuple[str, ...] = ()
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Iterable[mcp.types.Tool], broken: Iterable[str] = ()) -> "Catalog":
+        """The first definition of each name counts. `broken`: names that were taken out before."""
+        usable: dict[str, mcp.types.Tool] = {}
+        set_aside = dict.fromkeys(broken, NOT_VALID)
+        for definition in found:
+            if problem := problem_of(definition):
+                set_aside.setdefault(definition.name[:MAX_NAME_CHARACTERS], problem)
+            else:
+                usable.setdefault(definition.name, definition)
+        return cls(
+            definitions=tuple(usable.values()),
+            fingerprints={name: fingerprint_of(tool) for name, tool in usable.items()},
+            set_aside=set_aside,
+        )
 
     @property
     def problem(self) -> str:
@@ -32,6 +58,28 @@ class Catalog:
         if not self.set_aside:
             return ""
         return f"Set aside, because their definitions are broken: {', '.join(self.set_aside)}."
+
+
+def to_json(definition: mcp.types.Tool) -> dict[str, Any]:
+    """The pinned part of a definition, under the names of the protocol."""
+    whole = definition.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {name: whole[name] for name in PINNED if name in whole}
+
+
+def fingerprint_of(definition: mcp.types.Tool) -> str:
+    """SHA-256 of the pinned part; the same for the same definition, in whatever order it comes."""
+    encoded = json.dumps(to_json(definition), sort_keys=True)
+    return hashlib.sha256(encoded.encode()).hexdigest()
+
+
+def problem_of(definition: mcp.types.Tool) -> str:
+    """Why no model's API would take this tool; empty where one would."""
+    if len(definition.name) > MAX_NAME_CHARACTERS:
+        return LONG_NAME
+    encoded = json.dumps(definition.input_schema)
+    if len(encoded) > MAX_SCHEMA_CHARACTERS:
+        return TOO_LARGE
+    return "" if _is_object_schema(encoded) else BAD_SCHEMA
 
 
 def take_out_broken(result: dict[str, Any]) -> list[str]:
@@ -46,12 +94,9 @@ def take_out_broken(result: dict[str, Any]) -> list[str]:
     return broken
 
 
-def usable_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The input schema, or None where no model's API would take it."""
-    encoded = json.dumps(schema)
-    if len(encoded) > MAX_SCHEMA_CHARACTERS or not _is_object_schema(encoded):
-        return None
-    return {"type": "object", "properties": {}, **schema}
+def schema_of(definition: mcp.types.Tool) -> dict[str, Any]:
+    """The input schema, as models' APIs want it."""
+    return {"type": "object", "properties": {}, **definition.input_schema}
 
 
 def _is_valid(page: Mapping[str, Any], definition: Any) -> bool:
@@ -76,4 +121,4 @@ def _is_object_schema(encoded: str) -> bool:
 
 def _name(definition: Any) -> str:
     name = definition.get("name") if isinstance(definition, dict) else None
-    return name[:MAX_NAME_SHOWN] if isinstance(name, str) and name else "a tool without a name"
+    return name[:MAX_NAME_CHARACTERS] if isinstance(name, str) and name else "a tool without a name"

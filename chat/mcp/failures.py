@@ -8,8 +8,10 @@ from mcp import MCPError
 from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
 
 from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
+from chat.mcp.health import State
 
 TOO_LARGE = "the result is larger than can be accepted"
+REFUSED = "it refused our credentials"
 MAX_REASON_CHARACTERS = 300
 _GONE = ("Session not found", "Session terminated")
 # How the SDK ends its message about an event that is over the limit.
@@ -78,8 +80,13 @@ def _root(error: BaseException) -> BaseException:
     return next((leaf for leaf in leaves if not isinstance(leaf, followed)), leaves[0])
 
 
+def state_of(error: BaseException) -> State:
+    """Down, or in need of an authorisation that no new attempt will bring."""
+    return "unauthorised" if reason_of(error).startswith(REFUSED) else "down"
+
+
 def reason_of_status(status: int) -> str:
     """Words for an HTTP status that no MCP server would answer with."""
     if status in {401, 403}:
-        return f"it refused our credentials ({status})"
+        return f"{REFUSED} ({status})"
     return f"it answered with an error ({status})"

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 
-from chat.mcp.config import ServerConfig, ServerHealth
+from chat.mcp.config import ServerConfig
+from chat.mcp.health import ServerHealth
 from chat.mcp.owner import Owner
-from chat.mcp.toolbox import HubToolbox
-
-__all__ = ["Hub", "ServerHealth"]
+from chat.mcp.toolbox import HubToolbox, MayOffer
 
 
 class Hub:
@@ -30,10 +29,13 @@ class Hub:
             if slug not in self._owners:
                 self._owners[slug] = Owner(config, self._on_state)
 
-    def open_toolbox(self, slugs: Collection[str] | None = None) -> HubToolbox:
-        """The tools of all servers, or of those with these slugs."""
+    def open_toolbox(
+        self, slugs: Collection[str] | None = None, may_offer: MayOffer = lambda tool: True
+    ) -> HubToolbox:
+        """The tools of all servers, or of those with these slugs, that `may_offer` lets pass."""
         owners = self._owners.values()
-        return HubToolbox([o for o in owners if slugs is None or o.config.slug in slugs])
+        chosen = [o for o in owners if slugs is None or o.config.slug in slugs]
+        return HubToolbox(chosen, may_offer)
 
     def health(self) -> list[ServerHealth]:
         return [owner.health() for owner in self._owners.values()]

@@ -1,56 +1,58 @@
 """Tool definitions from outside, made fit for a model's API. Untrusted: bounded and cleaned."""
 
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Sequence
+from dataclasses import replace
 
 import mcp.types
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.definitions import usable_schema
+from chat.mcp.definitions import Catalog, schema_of
 from chat.text import clean
 from chat.tools import Tool
 
+# What APIs of models take in one request.
 MAX_TOOLS = 128
 MAX_DESCRIPTION_CHARACTERS = 4_000
 MAX_NAME_CHARACTERS = 64
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def offered_tools(
-    catalogs: Sequence[tuple[ServerConfig, Sequence[mcp.types.Tool]]],
-) -> list[Tool]:
-    """The tools of all servers under names of their own; each knows its server and its name there.
+def prepared(config: ServerConfig, catalog: Catalog) -> tuple[Tool, ...]:
+    """A server's tools, cleaned once for all runs; their names may still be those of others."""
+    return tuple(
+        Tool(
+            name=_fit(definition.name),
+            description=visible(definition.description or "")[:MAX_DESCRIPTION_CHARACTERS],
+            input_schema=schema_of(definition),
+            server=config.slug,
+            server_name=config.name,
+            remote_name=definition.name,
+            title=_title(definition),
+            fingerprint=catalog.fingerprints[definition.name],
+        )
+        for definition in catalog.definitions
+    )
+
+
+def offered_tools(of_servers: Sequence[Sequence[Tool]]) -> list[Tool]:
+    """The tools of all servers, MAX_TOOLS at most, each under a name of its own.
 
     Where two servers use one name, both get their server's slug before it.
     """
-    names = Counter(_fit(definition.name) for _, all_of in catalogs for definition in all_of)
-    tools: dict[str, Tool] = {}
-    for config, definitions in catalogs:
-        for definition in definitions[:MAX_TOOLS]:
-            is_shared = names[_fit(definition.name)] > 1
-            name = f"{config.slug}_{definition.name}" if is_shared else definition.name
-            tool = _offered(definition, config, _free_name(name, tools))
-            if tool is not None:
-                tools[tool.name] = tool
-    return list(tools.values())
-
-
-def _offered(definition: mcp.types.Tool, config: ServerConfig, name: str) -> Tool | None:
-    schema = usable_schema(definition.input_schema)
-    if schema is None:
-        return None
-    return Tool(
-        name=name,
-        description=visible(definition.description or "")[:MAX_DESCRIPTION_CHARACTERS],
-        input_schema=schema,
-        server=config.slug,
-        server_name=config.name,
-        remote_name=definition.name,
-        title=_title(definition),
-    )
+    names = Counter(name for tools in of_servers for name in {tool.name for tool in tools})
+    offered: dict[str, Tool] = {}
+    for tool in itertools.chain.from_iterable(of_servers):
+        name = _fit(f"{tool.server}_{tool.name}") if names[tool.name] > 1 else tool.name
+        name = _free(name, offered)
+        offered[name] = tool if name == tool.name else replace(tool, name=name)
+        if len(offered) == MAX_TOOLS:
+            break
+    return list(offered.values())
 
 
 def visible(text: str) -> str:
@@ -66,11 +68,10 @@ def _title(definition: mcp.types.Tool) -> str:
     return visible(definition.title or hinted or "")[:200]
 
 
-def _free_name(name: str, taken: Container[str]) -> str:
-    first = free = _fit(name)
-    number = 2
+def _free(name: str, taken: Container[str]) -> str:
+    free, number = name, 2
     while free in taken:
-        free = f"{first[: MAX_NAME_CHARACTERS - 4]}_{number}"
+        free = f"{name[: MAX_NAME_CHARACTERS - 4]}_{number}"
         number += 1
     return free
 

@@ -11,18 +11,18 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any
 
-import mcp.types
-from mcp import Client, MCPError
+from mcp import Client
 
-from chat.agent.ports import OnProgress
-from chat.errors import ServerUnavailable, ToolError, ToolTimeout
-from chat.mcp.abandon import Abandonable
-from chat.mcp.config import ServerConfig, ServerHealth, State
+from chat.errors import ServerUnavailable
+from chat.mcp.calls import Calls
+from chat.mcp.config import ServerConfig
 from chat.mcp.connection import Connection, connected
 from chat.mcp.definitions import Catalog
-from chat.mcp.failures import Fate, classify, failure_of, reason_of
+from chat.mcp.failures import reason_of, state_of
+from chat.mcp.health import ServerHealth, State
+from chat.mcp.naming import prepared
+from chat.tools import Tool
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,16 @@ RETRY_SECONDS = (0.25, 30)
 CLOSE_SECONDS = 4
 FAREWELL_SECONDS = 0.25
 KNOWN_DOWN_SECONDS = 0.5
+SETTLED = frozenset({"ready", "down", "unauthorised"})
 TOO_SLOW = "it did not answer in time"
 
 
 class Owner:
-    """`definitions` are the server's usable tools as last listed; `health()` is for admins."""
+    """`tools()` are the server's usable tools as last listed; `health()` is for admins.
+
+    `calls.call` executes a tool. It raises ServerUnavailable (not executed), ToolLost (perhaps
+    executed, never repeated), ToolTimeout, ToolBlocked, or ToolError with the server's own words.
+    """
 
     def __init__(
         self, config: ServerConfig, on_change: Callable[[ServerHealth], None] | None = None
@@ -46,6 +51,7 @@ class Owner:
         self.state: State = "unknown"
         self.reason = ""
         self._catalog = Catalog()
+        self._tools: tuple[Tool, ...] = ()
         self._on_change = on_change or (lambda health: None)
         self._client: Client | None = None
         self._protocol_version = ""
@@ -54,32 +60,22 @@ class Owner:
         self._is_closed = self._is_broken = self._is_known_down = False
         self._wake = asyncio.Event()
         self._changed = asyncio.Condition()
-        self._slots = asyncio.Semaphore(config.calls_at_once)
-        self._calls = Abandonable()
         self._task: asyncio.Task[None] | None = None
+        self.calls = Calls(
+            config,
+            ready=lambda after: self._ready(config.wait_seconds, after),
+            suspect=self._suspect,
+            fingerprint=lambda name: self._catalog.fingerprints.get(name),
+        )
 
-    async def definitions(self) -> tuple[mcp.types.Tool, ...]:
+    async def tools(self) -> tuple[Tool, ...]:
         """The tools; a warm connection costs no round trip. Raises ServerUnavailable."""
         self._ensure_started()
         if not self._is_known_down:
-            await self._until(lambda: self.state in {"ready", "down"}, self.config.wait_seconds)
+            await self._until(lambda: self.state in SETTLED, self.config.wait_seconds)
         # A server known to be down is asked to hurry, but no run waits long for it.
         await self._ready(KNOWN_DOWN_SECONDS if self._is_known_down else 0)
-        return self._catalog.definitions
-
-    async def call(
-        self, name: str, arguments: dict[str, Any], on_progress: OnProgress | None = None
-    ) -> mcp.types.CallToolResult:
-        """Execute a tool. Raises ServerUnavailable (not executed), ToolLost (perhaps executed,
-        never repeated), ToolTimeout, or ToolError with the server's own words.
-        """
-        seconds = self.config.call_timeout_seconds
-        try:
-            # The SDK's own timeout covers neither the write nor the wait for a connection.
-            async with asyncio.timeout(seconds), self._slots:
-                return await self._call(name, arguments, on_progress)
-        except TimeoutError as error:
-            raise ToolTimeout(f"{name} did not answer within {seconds:g} seconds.") from error
+        return self._tools
 
     def health(self) -> ServerHealth:
         return ServerHealth(
@@ -87,7 +83,7 @@ class Owner:
             state=self.state,
             reason=self._catalog.problem if self.state == "ready" else self.reason,
             protocol_version=self._protocol_version,
-            tool_names=tuple(definition.name for definition in self._catalog.definitions),
+            catalog=self._catalog,
         )
 
     @property
@@ -108,33 +104,7 @@ class Owner:
             for task in pending:
                 task.cancel()
                 await asyncio.wait({task}, timeout=1)
-        await self._calls.settle(CLOSE_SECONDS)
-
-    async def _call(
-        self, name: str, arguments: dict[str, Any], on_progress: OnProgress | None
-    ) -> mcp.types.CallToolResult:
-        generation = 0
-        for is_last in (False, True):
-            client, generation = await self._ready(self.config.wait_seconds, after=generation)
-            work = client.call_tool(
-                name,
-                arguments,
-                read_timeout_seconds=self.config.call_timeout_seconds,
-                progress_callback=on_progress,
-            )
-            try:
-                return await self._calls.run(work)
-            except MCPError as error:
-                fate = classify(error)
-                if fate in (Fate.LOST, Fate.UNSENT):
-                    self._suspect(generation)
-                if fate is not Fate.UNSENT or is_last:
-                    raise failure_of(fate, self.config.name, error) from error
-                # Provably not executed: one more try, on a new connection.
-            except (RuntimeError, ValueError) as error:
-                # The SDK found the result to break its own schema, or to be no result at all.
-                raise ToolError(f"The tool's result could not be read: {error}") from error
-        raise AssertionError("unreachable")
+        await self.calls.settle(CLOSE_SECONDS)
 
     def _suspect(self, generation: int) -> None:
         """A call saw the connection break: have the owner look at once."""
@@ -173,23 +143,24 @@ class Owner:
         while not self._is_closed:
             await self._move("connecting", self.reason)
             self._ready_at = float("inf")
+            failed: State = "down"
             try:
                 await self._session()
             except Exception as error:  # Whatever a server does: it is down, and that is all.
-                self.reason = reason_of(error)
+                self.reason, failed = reason_of(error), state_of(error)
             self._client = None
             if time.monotonic() - self._ready_at >= HEALTHY_SECONDS:
                 pause = RETRY_SECONDS[0]
             elif not self._is_closed:
-                await self._rest(pause)
+                await self._rest(pause, failed)
                 pause = min(pause * 2, RETRY_SECONDS[1])
         # For those who still wait; the hub, which left this server, hears nothing of it any more.
         await self._move("unknown", "")
 
-    async def _rest(self, pause: float) -> None:
+    async def _rest(self, pause: float, state: State) -> None:
         """Between two attempts, so long; a caller may shorten it, but not below the least."""
         self._is_known_down = True
-        await self._move("down", self.reason)
+        await self._move(state, self.reason)
         logger.info("MCP server %s is down: %s", self.config.slug, self.reason)
         await asyncio.sleep(RETRY_SECONDS[0])
         await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
@@ -197,8 +168,14 @@ class Owner:
     async def _session(self) -> None:
         """One connection, from entering to leaving."""
         self._is_broken = False
-        async with connected(self.config, on_end=self._end, on_change=self._wake.set) as connection:
-            self._client, self._catalog = connection.client, connection.catalog
+        async with connected(
+            self.config,
+            on_end=self._end,
+            on_change=self._wake.set,
+            on_elicitation=self.calls.questions.on_elicitation,
+        ) as connection:
+            self._client = connection.client
+            self._take(connection.catalog)
             self._generation += 1
             self._protocol_version = str(connection.client.protocol_version)
             self._ready_at = time.monotonic()
@@ -210,7 +187,7 @@ class Owner:
             finally:
                 # Each call under way shall learn its own fate: one not sent is not lost.
                 self._end()
-                await self._calls.settle(FAREWELL_SECONDS)
+                await self.calls.settle(FAREWELL_SECONDS)
 
     async def _keep(self, connection: Connection) -> None:
         """The heartbeat is a full list: a sign of life, new tools, changed definitions."""
@@ -223,10 +200,13 @@ class Owner:
             async with asyncio.timeout(LIST_SECONDS):
                 catalog = await connection.list_tools()
             if catalog != self._catalog:
-                self._catalog = catalog
+                self._take(catalog)
                 self._on_change(self.health())
             # A server that never stops to announce changes is listened to, now and then.
             await asyncio.sleep(RELIST_PAUSE_SECONDS)
+
+    def _take(self, catalog: Catalog) -> None:
+        self._catalog, self._tools = catalog, prepared(self.config, catalog)
 
     def _end(self) -> None:
         """At once, before callers learn of it: nobody may pick up a dead connection."""

@@ -1,47 +1,61 @@
 """The tools of several servers as one toolbox for a run."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chat.agent.ports import Discovery, OnProgress
 from chat.errors import ServerUnavailable, ToolBlocked
 from chat.mcp.naming import offered_tools
 from chat.mcp.owner import Owner
+from chat.mcp.questions import OnQuestion
 from chat.mcp.results import to_result
 from chat.tools import Tool, ToolCall, ToolResult
 
+MayOffer = Callable[[Tool], bool]
+
 
 class HubToolbox:
-    """Implements ports.Toolbox."""
+    """Implements ports.Toolbox. `may_offer`: which of the tools that the servers list."""
 
-    def __init__(self, owners: Sequence[Owner]) -> None:
+    def __init__(self, owners: Sequence[Owner], may_offer: MayOffer = lambda tool: True) -> None:
         self._owners = {owner.config.slug: owner for owner in owners}
+        self._may_offer = may_offer
         self._tools: dict[str, Tool] = {}
 
     async def discover(self) -> Discovery:
         """See ports.Toolbox. All servers side by side; each has its own bounded time."""
         owners = list(self._owners.values())
-        answers = await asyncio.gather(
-            *(owner.definitions() for owner in owners), return_exceptions=True
-        )
-        catalogs, failures = [], []
+        answers = await asyncio.gather(*(owner.tools() for owner in owners), return_exceptions=True)
+        found, failures = [], []
         for owner, answer in zip(owners, answers, strict=True):
             if isinstance(answer, ServerUnavailable):
                 failures.append(f"The tools of {owner.config.name} could not be had: {owner.why}.")
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                catalogs.append((owner.config, answer))
-        self._tools = {tool.name: tool for tool in offered_tools(catalogs)}
-        return Discovery(tools=list(self._tools.values()), failures=failures)
+                found.append([tool for tool in answer if self._may_offer(tool)])
+        tools = offered_tools(found)
+        self._tools = {tool.name: tool for tool in tools}
+        if left_out := sum(map(len, found)) - len(tools):
+            failures.append(f"{left_out} tools are left out: {len(tools)} are as many as fit.")
+        return Discovery(tools=tools, failures=failures)
 
     def find(self, name: str) -> Tool | None:
         return self._tools.get(name)
 
-    async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
+    async def call(
+        self, call: ToolCall, on_progress: OnProgress, on_question: OnQuestion | None = None
+    ) -> ToolResult:
         """See ports.Toolbox."""
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolBlocked(f"There is no tool named {call.name!r}.")
-        owner = self._owners[tool.server]
-        return to_result(await owner.call(tool.remote_name, dict(call.arguments), on_progress))
+        return to_result(
+            await self._owners[tool.server].calls.call(
+                tool.remote_name,
+                dict(call.arguments),
+                fingerprint=tool.fingerprint,
+                on_progress=on_progress,
+                on_question=on_question,
+            )
+        )

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,179 +16,378 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='MCPServer',
+            name="MCPServer",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('slug', models.SlugField(max_length=40, unique=True)),
-                ('source', models.CharField(choices=[('demo', 'comes along'), ('environment', 'MCP_SERVER_URL'), ('admin', 'added here')], default='admin', editable=False, max_length=12)),
-                ('url', models.URLField(help_text='Its streamable HTTP address, often ending in /mcp.', max_length=500)),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('state', models.CharField(choices=[('unknown', 'not used yet'), ('connecting', 'Connecting'), ('ready', 'Ready'), ('down', 'Down')], default='unknown', editable=False, max_length=12)),
-                ('state_reason', models.TextField(blank=True, editable=False)),
-                ('protocol_version', models.CharField(blank=True, editable=False, max_length=20)),
-                ('tool_names', models.JSONField(blank=True, default=list, editable=False)),
-                ('last_seen_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("slug", models.SlugField(max_length=40, unique=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("demo", "comes along"),
+                            ("environment", "MCP_SERVER_URL"),
+                            ("admin", "added here"),
+                        ],
+                        default="admin",
+                        editable=False,
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "url",
+                    models.URLField(
+                        help_text="Its streamable HTTP address, often ending in /mcp.",
+                        max_length=500,
+                    ),
+                ),
+                ("is_enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "not used yet"),
+                            ("connecting", "Connecting"),
+                            ("ready", "Ready"),
+                            ("down", "Down"),
+                        ],
+                        default="unknown",
+                        editable=False,
+                        max_length=12,
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True, editable=False)),
+                ("protocol_version", models.CharField(blank=True, editable=False, max_length=20)),
+                ("tool_names", models.JSONField(blank=True, default=list, editable=False)),
+                ("last_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name': 'MCP server',
-                'ordering': ['name'],
+                "verbose_name": "MCP server",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=100)),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API token',
-                'verbose_name_plural': 'API tokens',
+                "verbose_name": "API token",
+                "verbose_name_plural": "API tokens",
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('system_prompt', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("system_prompt", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-updated_at'],
+                "ordering": ["-updated_at"],
             },
         ),
         migrations.CreateModel(
-            name='AgentRun',
+            name="AgentRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('awaiting_approval', 'Awaiting Approval'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('interrupted', 'Interrupted')], db_index=True, default='queued', max_length=20)),
-                ('model_name', models.CharField(max_length=200)),
-                ('lease', models.PositiveIntegerField(default=0)),
-                ('last_seq', models.PositiveIntegerField(default=0)),
-                ('finish_reason', models.CharField(blank=True, max_length=20)),
-                ('error_code', models.CharField(blank=True, max_length=40)),
-                ('error_message', models.TextField(blank=True)),
-                ('usage', models.JSONField(blank=True, default=dict)),
-                ('idempotency_key', models.CharField(blank=True, max_length=200, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to=settings.AUTH_USER_MODEL)),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='chat.conversation')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("awaiting_approval", "Awaiting Approval"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("interrupted", "Interrupted"),
+                        ],
+                        db_index=True,
+                        default="queued",
+                        max_length=20,
+                    ),
+                ),
+                ("model_name", models.CharField(max_length=200)),
+                ("lease", models.PositiveIntegerField(default=0)),
+                ("last_seq", models.PositiveIntegerField(default=0)),
+                ("finish_reason", models.CharField(blank=True, max_length=20)),
+                ("error_code", models.CharField(blank=True, max_length=40)),
+                ("error_message", models.TextField(blank=True)),
+                ("usage", models.JSONField(blank=True, default=dict)),
+                ("idempotency_key", models.CharField(blank=True, max_length=200, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="chat.conversation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'run',
-                'ordering': ['-created_at'],
+                "verbose_name": "run",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('user', 'User'), ('assistant', 'Assistant')], max_length=10)),
-                ('content', models.TextField(blank=True)),
-                ('steps', models.JSONField(blank=True, default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='chat.conversation')),
-                ('run', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='answer', to='chat.agentrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("user", "User"), ("assistant", "Assistant")], max_length=10
+                    ),
+                ),
+                ("content", models.TextField(blank=True)),
+                ("steps", models.JSONField(blank=True, default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="chat.conversation",
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="answer",
+                        to="chat.agentrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.AddField(
-            model_name='agentrun',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='chat.message'),
+            model_name="agentrun",
+            name="message",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="chat.message"
+            ),
         ),
         migrations.CreateModel(
-            name='RunEvent',
+            name="RunEvent",
             fields=[
-                ('pk', models.CompositePrimaryKey('run_id', 'seq', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=20)),
-                ('data', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='chat.agentrun')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "run_id",
+                        "seq",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("seq", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=20)),
+                ("data", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="chat.agentrun",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event',
-                'ordering': ['run_id', 'seq'],
+                "verbose_name": "event",
+                "ordering": ["run_id", "seq"],
             },
         ),
         migrations.CreateModel(
-            name='ToolRun',
+            name="ToolRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('call_id', models.CharField(max_length=200)),
-                ('iteration', models.PositiveSmallIntegerField()),
-                ('tool', models.CharField(max_length=200)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('server_name', models.CharField(blank=True, max_length=100)),
-                ('arguments', models.JSONField(default=dict)),
-                ('invalid_arguments', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('requested', 'Requested'), ('awaiting_approval', 'Awaiting Approval'), ('running', 'Running'), ('ok', 'Ok'), ('tool_error', 'Error'), ('timeout', 'Timeout'), ('denied', 'Denied'), ('blocked', 'Blocked'), ('cancelled', 'Cancelled'), ('lost', 'Lost')], default='requested', max_length=20)),
-                ('result', models.TextField(blank=True)),
-                ('duration_ms', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tool_runs', to='chat.agentrun')),
-                ('server', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tool_runs', to='chat.mcpserver')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("call_id", models.CharField(max_length=200)),
+                ("iteration", models.PositiveSmallIntegerField()),
+                ("tool", models.CharField(max_length=200)),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("server_name", models.CharField(blank=True, max_length=100)),
+                ("arguments", models.JSONField(default=dict)),
+                ("invalid_arguments", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("awaiting_approval", "Awaiting Approval"),
+                            ("running", "Running"),
+                            ("ok", "Ok"),
+                            ("tool_error", "Error"),
+                            ("timeout", "Timeout"),
+                            ("denied", "Denied"),
+                            ("blocked", "Blocked"),
+                            ("cancelled", "Cancelled"),
+                            ("lost", "Lost"),
+                        ],
+                        default="requested",
+                        max_length=20,
+                    ),
+                ),
+                ("result", models.TextField(blank=True)),
+                ("duration_ms", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_runs",
+                        to="chat.agentrun",
+                    ),
+                ),
+                (
+                    "server",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="tool_runs",
+                        to="chat.mcpserver",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tool run',
-                'ordering': ['created_at', 'pk'],
+                "verbose_name": "tool run",
+                "ordering": ["created_at", "pk"],
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['owner', '-updated_at'], name='conversation_recent'),
+            model_name="conversation",
+            index=models.Index(fields=["owner", "-updated_at"], name="conversation_recent"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role', 'user'), ('run', None)), models.Q(('role', 'assistant'), ('run__isnull', False)), _connector='OR'), name='message_answer_has_run'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("role", "user"), ("run", None)),
+                    models.Q(("role", "assistant"), ("run__isnull", False)),
+                    _connector="OR",
+                ),
+                name="message_answer_has_run",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agentrun',
-            index=models.Index(fields=['owner', '-created_at'], name='run_owner_recent'),
+            model_name="agentrun",
+            index=models.Index(fields=["owner", "-created_at"], name="run_owner_recent"),
         ),
         migrations.AddConstraint(
-            model_name='agentrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['queued', 'running', 'awaiting_approval'])), fields=('conversation',), name='run_one_active_per_conversation'),
+            model_name="agentrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["queued", "running", "awaiting_approval"])),
+                fields=("conversation",),
+                name="run_one_active_per_conversation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agentrun',
-            constraint=models.UniqueConstraint(fields=('owner', 'idempotency_key'), name='run_idempotency_key_once'),
+            model_name="agentrun",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "idempotency_key"), name="run_idempotency_key_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='runevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ['done', 'error'])), fields=('run',), name='event_one_terminal_per_run'),
+            model_name="runevent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind__in", ["done", "error"])),
+                fields=("run",),
+                name="event_one_terminal_per_run",
+            ),
         ),
         migrations.AddIndex(
-            model_name='toolrun',
-            index=models.Index(fields=['-created_at'], name='toolrun_recent'),
+            model_name="toolrun",
+            index=models.Index(fields=["-created_at"], name="toolrun_recent"),
         ),
         migrations.AddIndex(
-            model_name='toolrun',
-            index=models.Index(fields=['state', '-created_at'], name='toolrun_state'),
+            model_name="toolrun",
+            index=models.Index(fields=["state", "-created_at"], name="toolrun_state"),
         ),
         migrations.AddIndex(
-            model_name='toolrun',
-            index=models.Index(fields=['tool', '-created_at'], name='toolrun_tool'),
+            model_name="toolrun",
+            index=models.Index(fields=["tool", "-created_at"], name="toolrun_tool"),
         ),
         migrations.AddConstraint(
-            model_name='toolrun',
-            constraint=models.UniqueConstraint(fields=('run', 'call_id'), name='toolrun_call_once_per_run'),
+            model_name="toolrun",
+            constraint=models.UniqueConstraint(
+                fields=("run", "call_id"), name="toolrun_call_once_per_run"
+            ),
         ),
     ]

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chat', '0001_foundation'),
+        ("chat", "0001_foundation"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='agentrun',
-            name='turns_left_out',
+            model_name="agentrun",
+            name="turns_left_out",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='conversation',
-            name='model_name',
+            model_name="conversation",
+            name="model_name",
             field=models.CharField(blank=True, max_length=200),
         ),
     ]

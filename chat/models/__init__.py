@@ -2,15 +2,20 @@
 
 from chat.models.access import ApiToken
 from chat.models.conversations import Conversation, Message
+from chat.models.inputs import InputRequest
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus
-from chat.models.tool_runs import MCPServer, ToolRun, ToolRunState
+from chat.models.servers import MCPServer, MCPTool
+from chat.models.tool_runs import Attachment, ToolRun, ToolRunState
 
 __all__ = [
     "ACTIVE_STATUSES",
     "AgentRun",
     "ApiToken",
+    "Attachment",
     "Conversation",
+    "InputRequest",
     "MCPServer",
+    "MCPTool",
     "Message",
     "RunEvent",
     "RunStatus",

@@ -26,6 +26,8 @@ class Conversation(models.Model):
     system_prompt = models.TextField(blank=True)
     # The one that was chosen last; empty: whatever is the default.
     model_name = models.CharField(max_length=200, blank=True)
+    # The slugs of MCP servers whose tools are not used here; a new server is on by itself.
+    servers_off = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(default=timezone.now)
 

@@ -1,51 +1,11 @@
-"""Tool calls on record, and the servers that executed them."""
+"""Tool calls on record, with the files that they gave back."""
 
 import uuid
 
 from django.db import models
 
 from chat.models.runs import AgentRun
-
-
-class MCPServer(models.Model):
-    """The configuration of a server, and what was last seen of it."""
-
-    class Source(models.TextChoices):
-        DEMO = "demo", "comes along"
-        ENVIRONMENT = "environment", "MCP_SERVER_URL"
-        ADMIN = "admin", "added here"
-
-    class State(models.TextChoices):
-        UNKNOWN = "unknown", "not used yet"
-        CONNECTING = "connecting"
-        READY = "ready"
-        DOWN = "down"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=100)
-    slug = models.SlugField(max_length=40, unique=True)
-    source = models.CharField(
-        max_length=12, choices=Source.choices, default=Source.ADMIN, editable=False
-    )
-    url = models.URLField(
-        max_length=500, help_text="Its streamable HTTP address, often ending in /mcp."
-    )
-    is_enabled = models.BooleanField("enabled", default=True)
-    state = models.CharField(
-        max_length=12, choices=State.choices, default=State.UNKNOWN, editable=False
-    )
-    state_reason = models.TextField(blank=True, editable=False)
-    protocol_version = models.CharField(max_length=20, blank=True, editable=False)
-    tool_names = models.JSONField(default=list, blank=True, editable=False)
-    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["name"]
-        verbose_name = "MCP server"
-
-    def __str__(self) -> str:
-        return self.name
+from chat.models.servers import MCPServer
 
 
 class ToolRunState(models.TextChoices):
@@ -80,7 +40,11 @@ class ToolRun(models.Model):
     state = models.CharField(
         max_length=20, choices=ToolRunState.choices, default=ToolRunState.REQUESTED
     )
+    # Of the definition that was executed; see MCPTool.
+    fingerprint = models.CharField(max_length=64, blank=True)
     result = models.TextField(blank=True)
+    # Of the whole result as text, in bytes; `result` may hold less of it.
+    result_bytes = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -108,3 +72,22 @@ class ToolRun(models.Model):
             ToolRunState.AWAITING_APPROVAL,
             ToolRunState.RUNNING,
         }
+
+
+class Attachment(models.Model):
+    """A file that a tool gave back: an image, a sound, or what was too long to be shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(AgentRun, on_delete=models.CASCADE, related_name="attachments")
+    call_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, blank=True)
+    mime_type = models.CharField(max_length=100)
+    bytes = models.PositiveIntegerField()
+    file = models.FileField(upload_to="attachments/%Y/%m/")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+
+    def __str__(self) -> str:
+        return self.name or self.mime_type

@@ -25,7 +25,6 @@ class AgentConfig:
     servers: Sequence[ServerConfig] = ()
     system_prompt: str = ""
     max_iterations: int = 10
-    tool_timeout_seconds: float = 60
     context_tokens: int = 0
     on_bytes: Callable[[bytes], None] | None = field(default=None, repr=False)
 
@@ -39,23 +38,30 @@ class AgentConfig:
             servers=configured_servers(),
             system_prompt=system_prompt,
             max_iterations=settings.MAX_TOOL_ITERATIONS,
-            tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
             context_tokens=settings.LLM_CONTEXT_TOKENS,
         )
 
 
 def configured_servers() -> list[ServerConfig]:
     """The servers that the deployment configured; those added in the admin are rows."""
-    servers = []
-    if settings.DEMO_MCP_URL:
-        servers.append(ServerConfig(slug="demo", name="Demo tools", url=settings.DEMO_MCP_URL))
-    if settings.MCP_SERVER_URL:
-        key = settings.MCP_API_KEY
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        servers.append(
-            ServerConfig(slug="main", name="Tools", url=settings.MCP_SERVER_URL, headers=headers)
+    key = settings.MCP_API_KEY
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    named = [
+        ("demo", "Demo tools", settings.DEMO_MCP_URL, {}),
+        ("main", "Tools", settings.MCP_SERVER_URL, headers),
+    ]
+    return [
+        ServerConfig(
+            slug=slug,
+            name=name,
+            url=url,
+            headers=own,
+            call_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+            call_total_seconds=settings.TOOL_TOTAL_TIMEOUT_SECONDS,
         )
-    return servers
+        for slug, name, url, own in named
+        if url
+    ] + list(settings.MCP_CONFIG_SERVERS)
 
 
 class StandaloneAgent(StreamingChatAgent):
@@ -78,7 +84,6 @@ class StandaloneAgent(StreamingChatAgent):
             provider,
             self._hub.open_toolbox(),
             max_iterations=config.max_iterations,
-            tool_timeout_seconds=config.tool_timeout_seconds,
             context_tokens=config.context_tokens,
             system_prompt=config.system_prompt,
         )

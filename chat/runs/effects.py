@@ -61,6 +61,7 @@ def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
             server_name=str(servers.get(tool.get("server", "")) or tool.get("server", ""))[:100],
             arguments=tool["arguments"],
             invalid_arguments=tool.get("invalid_arguments", ""),
+            fingerprint=tool.get("fingerprint", ""),
             created_at=now,
         )
         for tool in data["tools"]

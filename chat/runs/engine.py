@@ -10,11 +10,13 @@ from uuid import UUID
 
 from chat.agent.ports import Provider, Toolbox
 from chat.mcp.hub import Hub
+from chat.models import Conversation
 from chat.providers.http import create_http_client
 from chat.runs.journal import Journal
 from chat.runs.model_api import configured_provider
 from chat.runs.pool import in_pool
-from chat.runs.servers import ServerStates, enabled_servers
+from chat.runs.server_states import ServerStates
+from chat.runs.servers import read_access
 from chat.runs.work import Work
 
 logger = logging.getLogger(__name__)
@@ -56,10 +58,11 @@ class Engine:
             self._providers[model_name] = configured_provider(model_name, self.http)
         return self._providers[model_name]
 
-    async def toolbox(self) -> Toolbox:
-        """The tools of all enabled servers."""
-        self.hub.configure(await in_pool(enabled_servers))
-        return self.hub.open_toolbox()
+    async def toolbox(self, conversation: Conversation) -> Toolbox:
+        """The tools that a conversation may use."""
+        access = await in_pool(read_access, conversation)
+        self.hub.configure(access.configs)
+        return self.hub.open_toolbox(access.slugs, access.may_offer)
 
     async def aclose(self) -> None:
         """What runs said until now is stored; connections are closed."""

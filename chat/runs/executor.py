@@ -50,11 +50,10 @@ async def _answer(
     await run_agent(
         history,
         provider=engine.provider(run.model_name),
-        toolbox=await engine.toolbox(),
+        toolbox=await engine.toolbox(run.conversation),
         record=recorder.record,
         limits=Limits(
             iterations=settings.MAX_TOOL_ITERATIONS,
-            tool_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
             context_tokens=settings.LLM_CONTEXT_TOKENS,
             turns_left_out=run.turns_left_out,
         ),

@@ -1,80 +1,126 @@
-"""MCP servers as rows: which ones are used, and what was last seen of them."""
+"""MCP servers as rows: which ones there are, and what a conversation may use of them."""
 
-import asyncio
-import logging
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models import QuerySet
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.hub import ServerHealth
-from chat.models import MCPServer
-from chat.runs.pool import in_writer
-
-logger = logging.getLogger(__name__)
+from chat.mcp.credentials import filled_in
+from chat.models import Conversation, MCPServer, MCPTool
+from chat.tools import Tool
 
 
-def enabled_servers() -> list[ServerConfig]:
-    """What the hub needs to know of each server that may be used."""
-    return [
-        ServerConfig(
-            slug=server.slug,
-            name=server.name,
-            url=server.url,
-            headers=_headers(server),
-            call_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """`configs`: all servers in use. `slugs`: those that this conversation may use.
+
+    `accepted`: the accepted fingerprint of each tool by (slug, name); "" where it is switched
+    off. A tool that is not there is new: its first definition is accepted.
+    """
+
+    configs: list[ServerConfig]
+    slugs: frozenset[str]
+    accepted: Mapping[tuple[str, str], str]
+
+    def may_offer(self, tool: Tool) -> bool:
+        accepted = self.accepted.get((tool.server, tool.remote_name))
+        return accepted is None or accepted == tool.fingerprint
+
+
+def servers_in_use() -> list[MCPServer]:
+    """The rows of the servers that may be used at all."""
+    rows = MCPServer.objects.filter(is_enabled=True).exclude(url="", command="")
+    return list(rows)
+
+
+def read_access(conversation: Conversation) -> Access:
+    """What the tools of a run are: asked anew for each run, so that a switch counts at once."""
+    servers = servers_in_use()
+    closed = _closed_to(conversation.owner_id) | set(conversation.servers_off)
+    rows = MCPTool.objects.filter(server__in=servers).order_by()
+    tools = rows.values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")
+    return Access(
+        configs=[config for server in servers if (config := config_of(server))],
+        slugs=frozenset(server.slug for server in servers if server.slug not in closed),
+        accepted={
+            (slug, name): fingerprint if is_enabled else ""
+            for slug, name, is_enabled, fingerprint in tools
+            if fingerprint or not is_enabled
+        },
+    )
+
+
+def servers_for(user_id: int) -> list[MCPServer]:
+    """The servers in use whose tools this person may use, by name."""
+    closed = _closed_to(user_id)
+    return [server for server in servers_in_use() if server.slug not in closed]
+
+
+def _closed_to(user_id: int) -> set[str]:
+    """The slugs of servers that are kept to groups this person is not in."""
+    through = MCPServer.groups.through.objects
+    kept = set(through.values_list("mcpserver__slug", flat=True))
+    if not kept:
+        return kept
+    theirs = through.filter(group__user=user_id).values_list("mcpserver__slug", flat=True)
+    return kept - set(theirs)
+
+
+def config_of(server: MCPServer) -> ServerConfig | None:
+    """What the hub needs to know of a server; None for a row whose configuration is gone."""
+    if server.source == MCPServer.Source.CONFIG:
+        return next(
+            (config for config in settings.MCP_CONFIG_SERVERS if config.slug == server.slug), None
         )
-        for server in MCPServer.objects.filter(is_enabled=True).exclude(url="")
-    ]
+    return ServerConfig(
+        slug=server.slug,
+        name=server.name,
+        url=server.url,
+        headers=_headers(server),
+        call_timeout_seconds=server.timeout_seconds or settings.TOOL_TIMEOUT_SECONDS,
+        call_total_seconds=settings.TOOL_TOTAL_TIMEOUT_SECONDS,
+    )
 
 
 def _headers(server: MCPServer) -> dict[str, str]:
+    headers = {
+        name: filled_in(value, settings.MCP_SECRETS) for name, value in server.headers.items()
+    }
     if server.source == MCPServer.Source.ENVIRONMENT and settings.MCP_API_KEY:
-        return {"Authorization": f"Bearer {settings.MCP_API_KEY}"}
-    return {}
+        headers["Authorization"] = f"Bearer {settings.MCP_API_KEY}"
+    return headers
 
 
 def settle_configured_servers() -> None:
     """Make the rows of the servers that the deployment configured agree with the settings."""
-    _settle(MCPServer.Source.DEMO, "demo", "Demo tools", settings.DEMO_MCP_URL)
-    _settle(MCPServer.Source.ENVIRONMENT, "main", "Tools", settings.MCP_SERVER_URL)
+    source = MCPServer.Source
+    _settle(source.DEMO, "demo", name="Demo tools", url=settings.DEMO_MCP_URL)
+    _settle(source.ENVIRONMENT, "main", name="Tools", url=settings.MCP_SERVER_URL)
+    for config in settings.MCP_CONFIG_SERVERS:
+        command = " ".join([config.command, *config.args])[:500]
+        _settle(source.CONFIG, config.slug, name=config.name, url=config.url, command=command)
+    kept = [config.slug for config in settings.MCP_CONFIG_SERVERS]
+    _retire(MCPServer.objects.filter(source=source.CONFIG).exclude(slug__in=kept))
 
 
-def _settle(source: str, slug: str, name: str, url: str) -> None:
+def _settle(source: str, slug: str, *, name: str, url: str, command: str = "") -> None:
     rows = MCPServer.objects.filter(source=source)
-    if not url:
-        # The record of its calls stays; without an address it is not used.
-        rows.exclude(url="").update(url="", state=MCPServer.State.UNKNOWN)
+    if source == MCPServer.Source.CONFIG:
+        rows = rows.filter(slug=slug)
+    values = {"url": url, "command": command.strip()}
+    if not any(values.values()):
+        _retire(rows)
     elif not rows.exists():
         if MCPServer.objects.filter(slug=slug).exists():
             slug = f"{slug}-{source}"
-        MCPServer.objects.create(source=source, slug=slug, name=name, url=url)
+        MCPServer.objects.create(source=source, slug=slug, name=name, **values)
     else:
-        rows.exclude(url=url).update(url=url, state=MCPServer.State.UNKNOWN)
+        rows.exclude(**values).update(**values, state=MCPServer.State.UNKNOWN)
 
 
-class ServerStates:
-    """Writes what the hub sees of a server to its row, without making the hub wait."""
-
-    def __init__(self) -> None:
-        self._writing: set[asyncio.Task[Any]] = set()
-
-    def changed(self, health: ServerHealth) -> None:
-        task = asyncio.ensure_future(in_writer(_save, health))
-        self._writing.add(task)
-        task.add_done_callback(self._saved)
-
-    def _saved(self, task: asyncio.Task[Any]) -> None:
-        self._writing.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.warning("The state of an MCP server could not be saved: %s", error)
-
-
-def _save(health: ServerHealth) -> None:
-    values: dict[str, Any] = {"state": health.state, "state_reason": health.reason}
-    if health.state == "ready":
-        values["last_seen_at"] = timezone.now()
-        values["protocol_version"] = health.protocol_version
-        values["tool_names"] = list(health.tool_names)
-    MCPServer.objects.filter(slug=health.slug).update(**values)
+def _retire(rows: QuerySet[MCPServer]) -> None:
+    """The record of its calls stays; without an address or a command it is not used."""
+    gone = rows.exclude(url="", command="")
+    gone.update(url="", command="", state=MCPServer.State.UNKNOWN)

@@ -168,7 +168,7 @@ def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[s
         "earlier_turns": wanted + TURNS if len(turns) > wanted else 0,
         "active_run": None if latest is None or latest.is_over else latest.run,
         "periods": sidebar_of(owner),
-        "tool_count": tool_count(),
+        "tool_count": tool_count(owner.pk),
         "model_name": shown.current_model_name if shown else settings.LLM_MODEL,
         "model_names": settings.LLM_MODELS,
     }

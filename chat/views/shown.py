@@ -14,12 +14,13 @@ from chat.models import (
     ACTIVE_STATUSES,
     AgentRun,
     Conversation,
-    MCPServer,
+    MCPTool,
     Message,
     RunEvent,
     RunStatus,
     ToolRun,
 )
+from chat.runs.servers import servers_for
 from chat.steps import Step, Steps
 from chat.usage import Total, Usage
 from chat.views.rail import Call, Entry, Line, Text, Thinking, entries_of
@@ -221,7 +222,6 @@ def _period(conversation: Conversation) -> str:
     return "Older"
 
 
-def tool_count() -> int:
-    """How many tools are on offer, as last seen."""
-    servers = MCPServer.objects.filter(is_enabled=True)
-    return sum(len(names) for names in servers.values_list("tool_names", flat=True))
+def tool_count(user_id: int) -> int:
+    """How many tools this person is offered, as last seen."""
+    return MCPTool.objects.offered().filter(server__in=servers_for(user_id)).count()

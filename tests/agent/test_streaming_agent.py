@@ -24,9 +24,10 @@ async def agent(
         provider="openai",
         model_name="scripted",
         base_url=model_server.base_url,
-        servers=[ServerConfig(slug="tools", name="Tools", url=mcp_server.url)],
+        servers=[
+            ServerConfig(slug="tools", name="Tools", url=mcp_server.url, call_timeout_seconds=0.5)
+        ],
         max_iterations=3,
-        tool_timeout_seconds=0.5,
     )
     async with await create_agent(config) as made:
         yield made

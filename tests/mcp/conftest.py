@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from chat.mcp.config import ServerHealth
 from chat.mcp.demo.process import DemoServer, start_demo_server
+from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from tests.servers.mcp_server import Era, ScriptedMCPServer
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from chat.errors import ServerUnavailable, ToolLost, ToolTimeout
-from chat.mcp.config import ServerHealth
 from chat.mcp.demo.process import DemoServer
+from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from tests.mcp.steps import call, config, eventually, toolbox_of
 from tests.servers.bare_mcp_server import BareMCPServer

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 
-from chat.mcp.config import ServerHealth
+from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from tests.mcp.steps import call, config, eventually, toolbox_of
 from tests.servers.bare_mcp_server import BareMCPServer
@@ -97,7 +97,7 @@ async def test_a_tool_that_a_server_adds_is_there_for_the_next_run(
 
     await call(toolbox, "grow")
 
-    await eventually(lambda: "late" in heard[-1].tool_names, "the new tool is known")
+    await eventually(lambda: "late" in heard[-1].catalog.fingerprints, "the new tool is known")
     later = await toolbox_of(hub, config(server.url))
     assert (await call(later, "late", text="here")).text == "here"
     assert toolbox.find("late") is None
@@ -120,7 +120,7 @@ async def test_the_hub_tells_what_it_sees_of_a_server(
     assert [health.state for health in heard] == ["connecting", "ready"]
     assert hub.health() == [heard[-1]]
     assert heard[-1].protocol_version == era
-    assert "echo" in heard[-1].tool_names
+    assert "echo" in heard[-1].catalog.fingerprints
 
 
 async def test_configuring_the_same_again_keeps_the_connection(
@@ -178,5 +178,7 @@ async def test_a_flood_of_announcements_is_answered_with_few_lists(
     await call(toolbox, "flood", times=300)
     await call(toolbox, "grow")
 
-    await eventually(lambda: "late" in heard[-1].tool_names, "the last announcement is heard")
+    await eventually(
+        lambda: "late" in heard[-1].catalog.fingerprints, "the last announcement is heard"
+    )
     assert server.lists < 10

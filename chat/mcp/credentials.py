@@ -1,0 +1,16 @@
+"""Credentials by name: `${GITHUB_TOKEN}` in a configuration stands for a variable's value."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def filled_in(text: str, variables: Mapping[str, str]) -> str:
+    """The text with the values in place of the names; a name without a value stands for ""."""
+    return NAME.sub(lambda found: variables.get(found[1], ""), text)
+
+
+def missing_in(text: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """The names in the text that have no value."""
+    return (name for name in NAME.findall(text) if name not in variables)

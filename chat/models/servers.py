@@ -1,0 +1,139 @@
+"""MCP servers and their tools: what is configured, what was seen, what was accepted."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.utils import timezone
+
+
+class MCPServer(models.Model):
+    """The configuration of a server, and what was last seen of it.
+
+    Where it has neither `url` nor `command`, the deployment has taken it away: the record stays.
+    """
+
+    class Source(models.TextChoices):
+        DEMO = "demo", "comes along"
+        ENVIRONMENT = "environment", "MCP_SERVER_URL"
+        CONFIG = "config", "MCP_CONFIG"
+        ADMIN = "admin", "added here"
+
+    class State(models.TextChoices):
+        UNKNOWN = "unknown", "not used yet"
+        CONNECTING = "connecting"
+        READY = "ready"
+        DOWN = "down"
+        UNAUTHORISED = "unauthorised", "needs authorisation"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=40, unique=True)
+    source = models.CharField(
+        max_length=12, choices=Source.choices, default=Source.ADMIN, editable=False
+    )
+    url = models.URLField(
+        max_length=500, blank=True, help_text="Its streamable HTTP address, often ending in /mcp."
+    )
+    # For reading only: what is started is what MCP_CONFIG says, never what a row says.
+    command = models.CharField(max_length=500, blank=True, editable=False)
+    headers = models.JSONField(default=dict, blank=True)
+    timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="For one call. Empty: TOOL_TIMEOUT_SECONDS."
+    )
+    groups = models.ManyToManyField(
+        Group, blank=True, help_text="Who may use its tools. None: everybody."
+    )
+    is_enabled = models.BooleanField("enabled", default=True)
+    state = models.CharField(
+        max_length=12, choices=State.choices, default=State.UNKNOWN, editable=False
+    )
+    state_reason = models.TextField(blank=True, editable=False)
+    protocol_version = models.CharField(max_length=20, blank=True, editable=False)
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "MCP server"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ToolQuerySet(models.QuerySet["MCPTool"]):
+    """Tools by what became of their definitions."""
+
+    def offered(self) -> "ToolQuerySet":
+        """Those that runs are given."""
+        seen = self.filter(is_enabled=True, is_listed=True, problem="")
+        return seen.filter(fingerprint=models.F("accepted_fingerprint"))
+
+    def changed(self) -> "ToolQuerySet":
+        """Those that wait for a review."""
+        return self.filter(is_listed=True).exclude(fingerprint=models.F("accepted_fingerprint"))
+
+
+class MCPTool(models.Model):
+    """A tool as its server defines it, beside the definition that was accepted.
+
+    The first definition that is seen is accepted; another one waits for a review and is not
+    offered before. `problem` says why a definition cannot be used at all.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    server = models.ForeignKey(MCPServer, on_delete=models.CASCADE, related_name="tools")
+    name = models.CharField(max_length=200, help_text="What the server calls it.")
+    is_enabled = models.BooleanField("enabled", default=True)
+    is_listed = models.BooleanField("listed", default=True, editable=False)
+    # As in `tools/list`: name, title, description, inputSchema, outputSchema, annotations.
+    definition = models.JSONField(default=dict, editable=False)
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    accepted_definition = models.JSONField(default=dict, editable=False)
+    accepted_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    problem = models.TextField(blank=True, editable=False)
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+
+    objects = ToolQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["server__name", "name"]
+        verbose_name = "MCP tool"
+        constraints = [
+            models.UniqueConstraint(fields=["server", "name"], name="mcptool_once_per_server")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_changed(self) -> bool:
+        """Its definition is not the accepted one: it waits for a review."""
+        return self.fingerprint != self.accepted_fingerprint
+
+    def accept(self, fingerprint: str, reviewer_id: int) -> bool:
+        """Accept the definition that the reviewer has seen; False if it has changed since."""
+        seen = MCPTool.objects.filter(pk=self.pk, fingerprint=fingerprint)
+        return bool(
+            seen.update(
+                accepted_definition=models.F("definition"),
+                accepted_fingerprint=fingerprint,
+                reviewed_at=timezone.now(),
+                reviewed_by=reviewer_id,
+            )
+        )
+
+    @property
+    def is_offered(self) -> bool:
+        return self.is_enabled and self.is_listed and not self.problem and not self.is_changed
