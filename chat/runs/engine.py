@@ -8,8 +8,9 @@ import logging
 import weakref
 from uuid import UUID
 
-from chat.agent.ports import Provider, Toolbox
+from chat.agent.ports import Provider
 from chat.mcp.hub import Hub
+from chat.mcp.toolbox import HubToolbox
 from chat.models import Conversation
 from chat.providers.http import create_http_client
 from chat.runs.journal import Journal
@@ -58,7 +59,7 @@ class Engine:
             self._providers[model_name] = configured_provider(model_name, self.http)
         return self._providers[model_name]
 
-    async def toolbox(self, conversation: Conversation) -> Toolbox:
+    async def toolbox(self, conversation: Conversation) -> HubToolbox:
         """The tools that a conversation may use."""
         access = await in_pool(read_access, conversation)
         self.hub.configure(access.configs)

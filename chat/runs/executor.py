@@ -12,6 +12,7 @@ from chat.errors import ChatError, RunLost
 from chat.models import AgentRun
 from chat.runs.engine import Engine
 from chat.runs.recorder import INTERRUPTED, Recorder
+from chat.runs.toolbox import RunToolbox
 from chat.runs.work import Work
 from chat.transcript import ChatMessage
 
@@ -50,7 +51,7 @@ async def _answer(
     await run_agent(
         history,
         provider=engine.provider(run.model_name),
-        toolbox=await engine.toolbox(run.conversation),
+        toolbox=RunToolbox(await engine.toolbox(run.conversation)),
         record=recorder.record,
         limits=Limits(
             iterations=settings.MAX_TOOL_ITERATIONS,
