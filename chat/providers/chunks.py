@@ -82,7 +82,7 @@ class Answer:
         calls = self._tools.calls()
         if calls:
             yield ToolCallsAsked(calls=calls)
-        elif not self._has_text:
+        elif not self._has_text and not (is_cut and self.heard):
             raise ProviderError("The model sent an empty answer.", retryable=True)
         yield StepFinished(finish_reason="length" if is_cut else "stop", usage=self._usage)
 

@@ -32,8 +32,8 @@ class FrameDecoder:
         self._is_first = True
         self._skip_lf = False
         self._event = ""
-        self._data: list[str] = []
-        self._size = 0
+        self._data = bytearray()
+        self._data_size = 0
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:
         """The frames that are complete now.
@@ -77,24 +77,32 @@ class FrameDecoder:
 
     def _read(self, line: bytes) -> Iterator[Frame]:
         if not line:
-            if self._data:
-                yield Frame(event=self._event or "message", data="\n".join(self._data))
-            self._event, self._data, self._size = "", [], 0
+            if self._data_size:
+                yield Frame(event=self._event or "message", data=_text(self._data))
+            self._event, self._data_size = "", 0
+            self._data.clear()
             return
         self._check(len(line))
         name, _, value = line.partition(b":")
-        text = value.removeprefix(b" ").decode("utf-8", "replace")
+        value = value.removeprefix(b" ")
         match name:
             case b"data":
-                self._size += len(line)
-                self._check(self._size)
-                self._data.append(text)
+                if self._data_size:
+                    self._data += b"\n"
+                self._data += value
+                # With the names: lines without a value add up as well.
+                self._data_size += len(line)
+                self._check(self._data_size)
             case b"event":
-                self._event = text
+                self._event = _text(value)
             case b"error":
-                yield Frame(event="error", data=text)
+                yield Frame(event="error", data=_text(value))
 
     @staticmethod
     def _check(size: int) -> None:
         if size > MAX_FRAME_BYTES:
             raise ProviderError("The model sent more in one piece than can be accepted.")
+
+
+def _text(data: bytes | bytearray) -> str:
+    return data.decode("utf-8", "replace")

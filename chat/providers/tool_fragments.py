@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from chat.errors import ProviderError
 from chat.providers.halves import joined
 from chat.providers.json_end import JsonEnd
-from chat.providers.tool_arguments import call_from
+from chat.providers.tool_arguments import call_from, check_storable
 from chat.tools import ToolCall
 
 MAX_EXTRA_CHARACTERS = 64 << 10
+MAX_CALLS = 128
 KNOWN_KEYS = frozenset({"id", "index", "type", "function"})
 KNOWN_FUNCTION_KEYS = frozenset({"name", "arguments"})
 
@@ -47,6 +49,7 @@ class Slot:
     """A call in the making."""
 
     index: int | None
+    place: int
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
@@ -60,7 +63,7 @@ class Slot:
         self.end.add(fragment.arguments)
         self.extra |= fragment.extra
         if fragment.function_extra:
-            self.extra["function"] = {**self.extra.get("function", {}), **fragment.function_extra}
+            self.extra.setdefault("function", {}).update(fragment.function_extra)
 
 
 class ToolFragments:
@@ -70,14 +73,14 @@ class ToolFragments:
         self._known = frozenset(known_tools)
         self._slots: list[Slot] = []
         self._slot_by_id: dict[str, Slot] = {}
+        self._last_by_index: dict[int | None, Slot] = {}
 
     def add(self, value: Mapping[str, Any]) -> None:
-        """One element of `delta.tool_calls`."""
+        """One element of `delta.tool_calls`. Raises ProviderError past MAX_CALLS calls."""
         fragment = Fragment.of(value)
         slot = self._slot_by_id.get(fragment.id) or self._near(fragment)
         if slot is None:
-            slot = Slot(index=fragment.index)
-            self._slots.append(slot)
+            slot = self._new(fragment.index)
         slot.name = self._joined(slot.name, fragment.name)
         slot.add(fragment)
         if fragment.id:
@@ -91,12 +94,23 @@ class ToolFragments:
         """The calls, complete; what never got a name is none."""
         return [_call(slot) for slot in self._slots if slot.name]
 
+    def _new(self, index: int | None) -> Slot:
+        if len(self._slots) == MAX_CALLS:
+            raise ProviderError("The model asked for too many tool calls at once.")
+        slot = Slot(index=index, place=len(self._slots))
+        self._slots.append(slot)
+        self._last_by_index[index] = slot
+        return slot
+
     def _near(self, fragment: Fragment) -> Slot | None:
         """The call that a fragment with no id, or with a new one, goes on with."""
-        for slot in reversed(self._slots):
-            if fragment.index is None or slot.index in (fragment.index, None):
-                return None if self._is_new(slot, fragment) else slot
-        return None
+        if fragment.index is None:
+            near = self._slots[-1:]
+        else:
+            last = (self._last_by_index.get(index) for index in (fragment.index, None))
+            near = [slot for slot in last if slot]
+        slot = max(near, key=lambda slot: slot.place, default=None)
+        return None if slot is None or self._is_new(slot, fragment) else slot
 
     def _is_new(self, slot: Slot, fragment: Fragment) -> bool:
         """Whether a fragment that could go on with this call begins another one."""
@@ -132,10 +146,15 @@ class ToolFragments:
 
 
 def _call(slot: Slot) -> ToolCall:
-    fits = len(json.dumps(slot.extra)) <= MAX_EXTRA_CHARACTERS
-    return call_from(
-        slot.id, slot.name, joined("".join(slot.arguments)), slot.extra if fits else {}
-    )
+    return call_from(slot.id, slot.name, joined("".join(slot.arguments)), _storable(slot.extra))
+
+
+def _storable(extra: dict[str, Any]) -> dict[str, Any]:
+    try:
+        check_storable(extra)
+    except ValueError:
+        return {}
+    return extra if len(json.dumps(extra)) <= MAX_EXTRA_CHARACTERS else {}
 
 
 def _unknown(values: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
