@@ -139,12 +139,15 @@ LLM_CONTEXT_TOKENS = whole("LLM_CONTEXT_TOKENS", 0, zero=True)
 # -- tools ------------------------------------------------------------------------------
 MCP_SERVER_URL = web_address("MCP_SERVER_URL")
 MCP_API_KEY = env.str("MCP_API_KEY", default="").strip()
+# Whether servers that admins add may be in private networks, or on this machine.
+MCP_ALLOW_PRIVATE_NETWORKS = switch("MCP_ALLOW_PRIVATE_NETWORKS", default=DEBUG)
 DEMO_MCP_SERVER = switch("DEMO_MCP_SERVER", default=True)
 # Set by `manage.py serve`, which starts the demo server on a free port.
 DEMO_MCP_URL = web_address("DEMO_MCP_URL")
 MAX_TOOL_ITERATIONS = whole("MAX_TOOL_ITERATIONS", 10)
 TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
 TOOL_TOTAL_TIMEOUT_SECONDS = positive("TOOL_TOTAL_TIMEOUT_SECONDS", 600)
+INPUT_TIMEOUT_SECONDS = positive("INPUT_TIMEOUT_SECONDS", 600)
 MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=False)
 # What `${NAME}` in a server's headers may stand for. Never what is ours.
 OWN_SECRETS = {

@@ -18,6 +18,8 @@ os.environ |= {
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", f"sqlite:///{FOLDER}/db.sqlite3"),
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
+    # The servers that tests add in the admin listen on this machine.
+    "MCP_ALLOW_PRIVATE_NETWORKS": "true",
     **dict.fromkeys(
         [
             "REDIS_URL",

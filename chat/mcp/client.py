@@ -29,6 +29,7 @@ class MCPClient:
                 name=url,
                 url=url,
                 headers=headers or {},
+                may_be_private=True,
                 call_timeout_seconds=timeout_seconds,
                 wait_seconds=15,
             )

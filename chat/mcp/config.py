@@ -11,12 +11,14 @@ class ServerConfig:
     `headers` and `env` hold its own credentials, nobody else's. The deadlines are hard: nothing
     that a server does or leaves undone makes a run wait longer. A call may be silent for
     `call_timeout_seconds`, and last for `call_total_seconds` where it reports progress.
+    `may_be_private`: its address may lead to a private network, because the deployment wants it.
     """
 
     slug: str
     name: str
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    may_be_private: bool = False
     command: str = ""
     args: tuple[str, ...] = field(default=(), repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
+from chat.mcp.network import Guard, GuardedTransport, origin_of
 from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
 
 MAX_PAGES = 50
@@ -66,7 +67,7 @@ class Connection:
     ) -> IsolatingTransport:
         config = self._config
         limits = httpx2.Limits(max_connections=config.calls_at_once + 8)
-        isolation = IsolatingTransport(httpx2.AsyncHTTPTransport(limits=limits))
+        isolation = IsolatingTransport(GuardedTransport(guard_of(config), limits=limits))
         http = await stack.enter_async_context(
             httpx2.AsyncClient(
                 transport=isolation,
@@ -124,6 +125,12 @@ class Connection:
     async def _on_message(self, message: Any) -> None:
         if isinstance(message, mcp.types.ToolListChangedNotification):
             self._on_change()
+
+
+def guard_of(config: ServerConfig) -> Guard:
+    """Only the address that was configured may be private, nothing that the server names later."""
+    trusted = {origin_of(config.url)} if config.may_be_private else set()
+    return Guard(trusted=frozenset(trusted))
 
 
 async def _reap(task: asyncio.Future[None]) -> None:

@@ -9,6 +9,7 @@ from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
 
 from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
 from chat.mcp.health import State
+from chat.mcp.network import AddressRefused
 
 TOO_LARGE = "the result is larger than can be accepted"
 REFUSED = "it refused our credentials"
@@ -62,6 +63,8 @@ def reason_of(error: BaseException) -> str:
     match _root(error):
         case TimeoutError() | httpx2.TimeoutException():
             return "it did not answer in time"
+        case AddressRefused() as refused:
+            return str(refused)
         case httpx2.ConnectError():
             return "the connection was refused"
         case MCPError(code=code) if code == REQUEST_TIMEOUT:

@@ -56,6 +56,7 @@ def configured_servers() -> list[ServerConfig]:
             name=name,
             url=url,
             headers=own,
+            may_be_private=True,
             call_timeout_seconds=settings.TOOL_TIMEOUT_SECONDS,
             call_total_seconds=settings.TOOL_TOTAL_TIMEOUT_SECONDS,
         )

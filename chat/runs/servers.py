@@ -79,9 +79,16 @@ def config_of(server: MCPServer) -> ServerConfig | None:
         name=server.name,
         url=server.url,
         headers=_headers(server),
+        may_be_private=_may_be_private(server),
         call_timeout_seconds=server.timeout_seconds or settings.TOOL_TIMEOUT_SECONDS,
         call_total_seconds=settings.TOOL_TOTAL_TIMEOUT_SECONDS,
     )
+
+
+def _may_be_private(server: MCPServer) -> bool:
+    """What the deployment configured, it knows; an address in a form may be anybody's."""
+    is_ours = server.source != MCPServer.Source.ADMIN
+    return is_ours or settings.MCP_ALLOW_PRIVATE_NETWORKS
 
 
 def _headers(server: MCPServer) -> dict[str, str]:

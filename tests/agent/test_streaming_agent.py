@@ -25,7 +25,13 @@ async def agent(
         model_name="scripted",
         base_url=model_server.base_url,
         servers=[
-            ServerConfig(slug="tools", name="Tools", url=mcp_server.url, call_timeout_seconds=0.5)
+            ServerConfig(
+                slug="tools",
+                name="Tools",
+                url=mcp_server.url,
+                may_be_private=True,
+                call_timeout_seconds=0.5,
+            )
         ],
         max_iterations=3,
     )

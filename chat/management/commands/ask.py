@@ -61,7 +61,9 @@ class Command(BaseCommand):
         if settings.DEMO_MCP_SERVER and not settings.DEMO_MCP_URL:
             demo = start_demo_server()
             if demo is not None:
-                server = ServerConfig(slug="demo", name="Demo tools", url=demo.url)
+                server = ServerConfig(
+                    slug="demo", name="Demo tools", url=demo.url, may_be_private=True
+                )
                 config = replace(config, servers=[server, *config.servers])
         try:
             is_good = asyncio.run(self._answer(config, options["question"], options["sse"]))
