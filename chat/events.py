@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from chat.text import size_of
 from chat.tools import Tool, ToolCall
 
 LARGE_RESULT_CHARACTERS = 500
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     TOOL_EXECUTING = "tool_executing"
     TOOL_PROGRESS = "tool_progress"
     TOOL_RESULT = "tool_result"
+    INPUT_REQUIRED = "input_required"
+    INPUT_GIVEN = "input_given"
     NOTICE = "notice"
     STEP_RESTARTED = "step_restarted"
     DONE = "done"
@@ -130,20 +133,63 @@ def tool_progress(
     return ChatEvent(kind=Kind.TOOL_PROGRESS, data=data)
 
 
-def tool_result(call_id: str, tool: str, text: str, *, outcome: str, duration_ms: int) -> ChatEvent:
-    """How a call ended. `outcome` is "ok" or one of the failures of a ToolRun."""
-    return ChatEvent(
-        kind=Kind.TOOL_RESULT,
-        data={
-            "tool": tool,
-            "id": call_id,
-            "result": text,
-            "is_large": len(text) > LARGE_RESULT_CHARACTERS,
-            "is_error": outcome != "ok",
-            "outcome": outcome,
-            "duration_ms": duration_ms,
-        },
-    )
+def tool_result(
+    call_id: str,
+    tool: str,
+    text: str,
+    *,
+    outcome: str,
+    duration_ms: int,
+    whole_bytes: int = 0,
+    attachments: Sequence[Mapping[str, Any]] = (),
+) -> ChatEvent:
+    """How a call ended. `outcome` is "ok" or one of the failures of a ToolRun.
+
+    `whole_bytes` and `attachments`: see ToolResult.
+    """
+    data = {
+        "tool": tool,
+        "id": call_id,
+        "result": text,
+        "bytes": whole_bytes or size_of(text),
+        "is_large": len(text) > LARGE_RESULT_CHARACTERS,
+        "is_error": outcome != "ok",
+        "outcome": outcome,
+        "duration_ms": duration_ms,
+    }
+    if attachments:
+        data["attachments"] = [dict(reference) for reference in attachments]
+    return ChatEvent(kind=Kind.TOOL_RESULT, data=data)
+
+
+def input_required(
+    input_id: str,
+    call: ToolCall,
+    *,
+    server: str,
+    message: str,
+    schema: Mapping[str, Any] | None,
+    url: str,
+    expires_at: str,
+) -> ChatEvent:
+    """An MCP server asks the person: for a form's fields, or to open an address."""
+    data: dict[str, Any] = {
+        "id": input_id,
+        "call_id": call.id,
+        "server": server,
+        "tool": call.name,
+        "message": message,
+        "mode": "form" if schema is not None else "url",
+        "expires_at": expires_at,
+    }
+    data |= {"url": url} if schema is None else {"schema": dict(schema)}
+    return ChatEvent(kind=Kind.INPUT_REQUIRED, data=data)
+
+
+def input_given(input_id: str, call: ToolCall, *, action: str) -> ChatEvent:
+    """They answered, or it expired: "accept", "decline" or "cancel"."""
+    data = {"id": input_id, "call_id": call.id, "action": action}
+    return ChatEvent(kind=Kind.INPUT_GIVEN, data=data)
 
 
 def notice(message: str, *, code: str) -> ChatEvent:

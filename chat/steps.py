@@ -16,7 +16,8 @@ class Step:
     """One request to the model: its thinking, its text and the calls it asked for.
 
     `calls` are dicts with `id`, `name`, `arguments` and, once they ended, `result`, `outcome`
-    and `duration_ms`; before that, `state` ("requested" or "running").
+    and `duration_ms`; before that, `state` ("requested" or "running"). `inputs` are the questions
+    of its server, with the `action` that was the answer.
     """
 
     reasoning: str = ""
@@ -71,15 +72,13 @@ class Steps:
                 self._writing().calls.extend(
                     {**tool, "state": "requested"} for tool in data["tools"]
                 )
-            case Kind.TOOL_EXECUTING:
-                self._call(data["id"])["state"] = "running"
-            case Kind.TOOL_RESULT:
-                self._end(self._call(data["id"]), data)
             case Kind.NOTICE:
                 self.notices.append(data["message"])
             case Kind.STEP_RESTARTED:
                 self._writing()
                 self.steps[-1] = Step()
+            case _:
+                self._apply_to_call(event.kind, data)
 
     def to_json(self) -> list[dict[str, Any]]:
         """The steps that hold anything, ready to be stored."""
@@ -98,7 +97,21 @@ class Steps:
         calls = (call for step in reversed(self.steps) for call in step.calls)
         return next((call for call in calls if call["id"] == call_id), {})
 
+    def _apply_to_call(self, kind: Kind, data: Mapping[str, Any]) -> None:
+        match kind:
+            case Kind.TOOL_EXECUTING:
+                self._call(data["id"])["state"] = "running"
+            case Kind.TOOL_RESULT:
+                self._end(self._call(data["id"]), data)
+            case Kind.INPUT_REQUIRED:
+                self._call(data["call_id"]).setdefault("inputs", []).append(dict(data))
+            case Kind.INPUT_GIVEN:
+                for asked in self._call(data["call_id"]).get("inputs", ()):
+                    if asked["id"] == data["id"]:
+                        asked["action"] = data["action"]
+
     @staticmethod
     def _end(call: dict[str, Any], data: Mapping[str, Any]) -> None:
         call.pop("state", None)
-        call.update(result=data["result"], outcome=data["outcome"], duration_ms=data["duration_ms"])
+        kept = ("result", "outcome", "duration_ms", "bytes", "attachments")
+        call.update((name, data[name]) for name in kept if name in data)

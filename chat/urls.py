@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat.views import conversations, health, pages, runs, stream
+from chat.views import conversations, health, inputs, pages, runs, stream
 
 urlpatterns = [
     # Pages
@@ -13,6 +13,8 @@ urlpatterns = [
     path("sidebar/", pages.sidebar, name="sidebar"),
     path("runs/<uuid:pk>/", pages.run, name="run"),
     path("runs/<uuid:pk>/cancellations/", pages.cancel_run, name="cancel_run"),
+    path("inputs/<uuid:pk>/", inputs.question, name="input"),
+    path("inputs/<uuid:pk>/answers/", inputs.answer, name="answer_input"),
     path("theme/", pages.theme, name="theme"),
     # The wire
     path("chat", stream.chat, name="chat"),
@@ -23,6 +25,7 @@ urlpatterns = [
     path("api/runs/<uuid:pk>/", runs.item, name="api_run"),
     path("api/runs/<uuid:pk>/events/", stream.run_events, name="api_run_events"),
     path("api/runs/<uuid:pk>/cancellations/", runs.cancellations, name="api_cancellations"),
+    path("api/inputs/<uuid:pk>/answers/", inputs.answers, name="api_answers"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -20,6 +20,8 @@ Ready = Callable[[int], Awaitable[tuple[Client, int]]]
 # What the server defines this tool to be just now.
 Fingerprint = Callable[[str], str | None]
 
+NEVER = 7 * 24 * 3600
+
 
 class Patience:
     """A deadline for silence within a deadline for all of it. Both stand still in a question."""
@@ -107,7 +109,8 @@ class Calls:
             work = client.call_tool(
                 name,
                 arguments,
-                read_timeout_seconds=self._config.call_total_seconds,
+                # Our own deadline is the one that counts; it stands still while a person is asked.
+                read_timeout_seconds=NEVER,
                 progress_callback=on_progress,
             )
             try:

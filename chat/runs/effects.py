@@ -10,6 +10,7 @@ from chat.events import ChatEvent, Kind
 from chat.models import (
     AgentRun,
     Conversation,
+    InputRequest,
     MCPServer,
     Message,
     RunStatus,
@@ -36,9 +37,12 @@ def of_event(run_id: UUID, event: ChatEvent) -> Effect | None:
                 data["id"],
                 state=data["outcome"],
                 result=data["result"],
+                result_bytes=data["bytes"],
                 duration_ms=data["duration_ms"],
                 finished_at=timezone.now(),
             )
+        case Kind.INPUT_REQUIRED:
+            return lambda: _ask(run_id, data)
         case Kind.NOTICE if "turns_left_out" in data:
             left_out = data["turns_left_out"]
             return lambda: _remember(run_id, left_out)
@@ -72,6 +76,21 @@ def _update(run_id: UUID, call_id: str, **values: Any) -> None:
     ToolRun.objects.filter(run_id=run_id, call_id=call_id).update(**values)
 
 
+def _ask(run_id: UUID, data: Mapping[str, Any]) -> None:
+    InputRequest.objects.create(
+        pk=data["id"],
+        run_id=run_id,
+        call_id=data["call_id"],
+        tool=data["tool"][:200],
+        server_name=data["server"][:100],
+        mode=data["mode"],
+        message=data["message"],
+        schema=data.get("schema", {}),
+        url=data.get("url", "")[:2000],
+        expires_at=data["expires_at"],
+    )
+
+
 def _remember(run_id: UUID, turns_left_out: int) -> None:
     AgentRun.objects.filter(pk=run_id).update(turns_left_out=turns_left_out)
 
@@ -91,6 +110,10 @@ def of_ending(
             error_message=data.get("message", ""),
             usage=data.get("usage", {}),
             finished_at=now,
+        )
+        # Nobody waits for these answers any more.
+        InputRequest.objects.filter(run=run, state=InputRequest.State.OPEN).update(
+            state=InputRequest.State.CANCELLED
         )
         Message.objects.create(
             conversation_id=run.conversation_id,

@@ -45,6 +45,7 @@ class Engine:
         self.hub = Hub(on_state=self.states.changed)
         self.journal = Journal(on_cancel_requested=self.stop)
         self.works: dict[UUID, Work] = {}
+        self.waiting_inputs: dict[UUID, asyncio.Event] = {}
         self.tasks: list[asyncio.Task[None]] = []
 
     def stop(self, run_id: UUID) -> None:

@@ -11,6 +11,7 @@ from chat.agent.loop import Limits, run_agent
 from chat.errors import ChatError, RunLost
 from chat.models import AgentRun
 from chat.runs.engine import Engine
+from chat.runs.inputs import Asker
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.runs.toolbox import RunToolbox
 from chat.runs.work import Work
@@ -51,7 +52,10 @@ async def _answer(
     await run_agent(
         history,
         provider=engine.provider(run.model_name),
-        toolbox=RunToolbox(await engine.toolbox(run.conversation)),
+        toolbox=RunToolbox(
+            await engine.toolbox(run.conversation),
+            Asker(record=recorder.record, waiting=engine.waiting_inputs),
+        ),
         record=recorder.record,
         limits=Limits(
             iterations=settings.MAX_TOOL_ITERATIONS,

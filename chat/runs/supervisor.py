@@ -16,6 +16,7 @@ from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
+from chat.runs.inputs import settle
 from chat.runs.pool import in_writer
 from chat.runs.recovery import interrupt_orphans
 from chat.runs.work import Work
@@ -45,6 +46,17 @@ async def cancel(run: AgentRun) -> bool:
     """
     is_first = await in_writer(_request_cancel, run.pk)
     engine().stop(run.pk)
+    return is_first
+
+
+async def answer(input_id: UUID, action: str, content: dict[str, Any]) -> bool:
+    """Answer a question that a tool call waits for; False if it was answered or is over.
+
+    Its process goes on at once if it is this one, else when it looks again.
+    """
+    is_first = await in_writer(settle, input_id, action, content)
+    if waiting := engine().waiting_inputs.get(input_id):
+        waiting.set()
     return is_first
 
 

@@ -1,15 +1,20 @@
 """The tools of one run: those of the hub, with what only a run can do for them."""
 
+from functools import partial
+
 from chat.agent.ports import Discovery, OnProgress
+from chat.errors import ToolBlocked
 from chat.mcp.toolbox import HubToolbox
+from chat.runs.inputs import Asker
 from chat.tools import Tool, ToolCall, ToolResult
 
 
 class RunToolbox:
-    """Implements ports.Toolbox."""
+    """Implements ports.Toolbox. Questions of servers go to the run's owner."""
 
-    def __init__(self, tools: HubToolbox) -> None:
+    def __init__(self, tools: HubToolbox, asker: Asker) -> None:
         self._tools = tools
+        self._asker = asker
 
     async def discover(self) -> Discovery:
         """See ports.Toolbox."""
@@ -20,4 +25,7 @@ class RunToolbox:
 
     async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
         """See ports.Toolbox."""
-        return await self._tools.call(call, on_progress)
+        tool = self._tools.find(call.name)
+        if tool is None:
+            raise ToolBlocked(f"There is no tool named {call.name!r}.")
+        return await self._tools.call(call, on_progress, partial(self._asker.ask, call, tool))

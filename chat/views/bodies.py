@@ -48,7 +48,7 @@ class Question:
 
 def read_question(request: HttpRequest) -> Question:
     """Raises BadRequest with a sentence per field."""
-    body = _read_object(request)
+    body = read_object(request)
     problems: dict[str, str] = {}
     texts = {
         name: _text(body, name, problems)
@@ -69,7 +69,8 @@ def read_question(request: HttpRequest) -> Question:
     )
 
 
-def _read_object(request: HttpRequest) -> dict[str, Any]:
+def read_object(request: HttpRequest) -> dict[str, Any]:
+    """The body as a JSON object. Raises BadRequest."""
     try:
         body = json.loads(request.body)
     except RequestDataTooBig as error:

@@ -81,7 +81,7 @@ async def create_message(request: HttpRequest, pk: UUID) -> HttpResponse:
 async def sidebar(request: HttpRequest) -> HttpResponse:
     """The fragment that takes the place of the list when something in it has changed."""
     periods = await in_pool(sidebar_of, request.user)
-    return await _render(request, "chat/_conversations.html", {"periods": periods})
+    return await render_page(request, "chat/_conversations.html", {"periods": periods})
 
 
 @page("GET")
@@ -89,14 +89,14 @@ async def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The fragment of one question and its answer, as the server would show it."""
     found = await _find_run(request, pk)
     context = {"turn": await in_pool(turn_of, found), "is_last": True}
-    return await _render(request, "chat/_turn.html", context)
+    return await render_page(request, "chat/_turn.html", context)
 
 
 @page("POST")
 async def cancel_run(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = await _find_run(request, pk)
     await supervisor.cancel(found)
-    return _see_other(found.conversation.get_absolute_url())
+    return see_other(found.conversation.get_absolute_url())
 
 
 async def theme(request: HttpRequest) -> HttpResponse:
@@ -105,7 +105,7 @@ async def theme(request: HttpRequest) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     back = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()})
-    response = _see_other(back if is_ours else "/")
+    response = see_other(back if is_ours else "/")
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie("theme", chosen, max_age=THEME_COOKIE_SECONDS, samesite="Lax")
@@ -129,7 +129,7 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
     await supervisor.start(stored)
-    return _see_other(stored.conversation.get_absolute_url())
+    return see_other(stored.conversation.get_absolute_url())
 
 
 async def _refuse(
@@ -156,7 +156,7 @@ async def _show(
     request: HttpRequest, shown: Conversation | None = None, *, status: int = 200, **more: str
 ) -> HttpResponse:
     context = await in_pool(_page_context, request.user, shown, _wanted_turns(request))
-    return await _render(request, "chat/page.html", {**context, **more}, status=status)
+    return await render_page(request, "chat/page.html", {**context, **more}, status=status)
 
 
 def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[str, Any]:
@@ -166,6 +166,7 @@ def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[s
         "conversation": shown,
         "turns": turns[-wanted:],
         "earlier_turns": wanted + TURNS if len(turns) > wanted else 0,
+        "is_asking": latest is not None and latest.is_asking,
         "active_run": None if latest is None or latest.is_over else latest.run,
         "periods": sidebar_of(owner),
         "tool_count": tool_count(owner.pk),
@@ -194,12 +195,13 @@ async def _find_run(request: HttpRequest, pk: UUID) -> AgentRun:
     return found
 
 
-async def _render(
+async def render_page(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    # Markdown and colours take time that the event loop does not have.
+    """A template, rendered beside the event loop: Markdown and colours take their time."""
     return await asyncio.to_thread(render, request, template, context, status=status)
 
 
-def _see_other(url: str) -> HttpResponse:
+def see_other(url: str) -> HttpResponse:
+    """After a POST: the page that shows what came of it."""
     return HttpResponse(status=303, headers={"Location": url})

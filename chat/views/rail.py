@@ -5,11 +5,12 @@ Knows no request and asks no database.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, ClassVar
 
+from chat.input_form import Field, fields_of
 from chat.steps import Step
 
 PEEK_CHARACTERS = 120
@@ -28,6 +29,14 @@ STATES = {
     "blocked": ("failed", "Blocked"),
     "cancelled": ("stopped", "Stopped"),
     "lost": ("failed", "Lost"),
+}
+
+
+# What was answered → the shape of its node, and the sentence.
+ASKED = {
+    "accept": ("done", "You answered."),
+    "decline": ("stopped", "You declined."),
+    "cancel": ("stopped", "Not answered."),
 }
 
 
@@ -109,6 +118,46 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A question of a tool's server. `given`: what was filled in, where it has to be changed."""
+
+    template: ClassVar = "chat/_asked.html"
+    step: int
+    data: Mapping[str, Any]
+    is_open: bool
+    given: Mapping[str, Any] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def node(self) -> str:
+        return "waiting" if self.is_open else ASKED[self.action][0]
+
+    @property
+    def action(self) -> str:
+        return str(self.data.get("action") or "cancel")
+
+    @property
+    def word(self) -> str:
+        return "" if self.is_open else ASKED[self.action][1]
+
+    @property
+    def fields(self) -> list[Field]:
+        return [
+            replace(
+                field,
+                value=self.given.get(field.name, field.value),
+                problem=self.problems.get(field.name, ""),
+            )
+            for field in fields_of(self.data.get("schema") or {})
+        ]
+
+    @property
+    def problem(self) -> str:
+        """What concerns the whole form."""
+        return self.problems.get("", "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
     """Several successes in a row, folded once the answer is finished."""
 
@@ -126,7 +175,7 @@ class Group:
         return ", ".join(f"{name} \u00d7{n}" if n > 1 else name for name, n in counted.items())
 
 
-Entry = Thinking | Text | Line | Call | Group
+Entry = Thinking | Text | Line | Call | Asked | Group
 
 
 def entries_of(
@@ -149,7 +198,14 @@ def entries_of(
             state = call.get("outcome") or ("lost" if is_over else call.get("state", "requested"))
             at = started.get(call["id"])
             entries.append(Call(step=number, call=call, state=state, started_at=at))
+            entries += _questions(number, call, is_over=is_over)
     return list(_folded(entries)) if is_over else entries
+
+
+def _questions(number: int, call: Mapping[str, Any], *, is_over: bool) -> Iterator[Asked]:
+    for asked in call.get("inputs", ()):
+        is_open = "action" not in asked and "outcome" not in call and not is_over
+        yield Asked(step=number, data=asked, is_open=is_open)
 
 
 def _folded(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -23,7 +23,7 @@ from chat.models import (
 from chat.runs.servers import servers_for
 from chat.steps import Step, Steps
 from chat.usage import Total, Usage
-from chat.views.rail import Call, Entry, Line, Text, Thinking, entries_of
+from chat.views.rail import Asked, Call, Entry, Line, Text, Thinking, entries_of
 
 TURNS = 50
 SIDEBAR_CONVERSATIONS = 500
@@ -55,6 +55,11 @@ class ShownRun:
     def is_silent(self) -> bool:
         """In progress, and nothing on the rail says so."""
         return not self.is_over and not any(_is_moving(entry) for entry in self.entries)
+
+    @property
+    def is_asking(self) -> bool:
+        """A question of a server waits for the person."""
+        return any(isinstance(entry, Asked) and entry.is_open for entry in self.entries)
 
     @property
     def has_text(self) -> bool:
@@ -196,6 +201,8 @@ def _is_moving(entry: Entry) -> bool:
             return entry.is_running
         case Text():
             return entry.is_writing
+        case Asked():
+            return entry.is_open
         case Call():
             return entry.state in {"running", "requested", "awaiting_approval"}
         case _:

@@ -9,6 +9,7 @@ import "./copy-button.js";
 import "./follow-scroll.js";
 import "./live-status.js";
 import "./local-time.js";
+import "./question-card.js";
 import "./shortcuts.js";
 import "./sidebar.js";
 import "./suggestions.js";

@@ -1,7 +1,8 @@
 // Draws the events of a run on its rail: the same fold as chat/steps.py, the same markup as the
 // server's partials.
 
-import { clone } from "./dom.js";
+import { fragment } from "./api.js";
+import { announce, clone } from "./dom.js";
 import { TextWriter } from "./text-writer.js";
 
 export class RunView {
@@ -37,6 +38,10 @@ export class RunView {
       case "tool_progress":
       case "tool_result":
         this.#card(data.id)?.[kind](data);
+        break;
+      case "input_required":
+      case "input_given":
+        this.#ask(data);
         break;
       case "notice":
         // Where the model remembers from is a line between two turns: see conversation.js.
@@ -89,6 +94,20 @@ export class RunView {
     return [...cards].at(-1)?.closest("tool-card");
   }
 
+  /** The server draws its question, and what became of it. */
+  async #ask({ id, call_id }) {
+    const drawn = await fragment(`/inputs/${id}/`).catch(() => null);
+    const entry = drawn?.firstElementChild;
+    const card = this.#card(call_id)?.closest("li");
+    if (!entry || !card) return;
+    entry.dataset.step = card.dataset.step;
+    const old = this.#rail.querySelector(`[data-input="${CSS.escape(id)}"]`)?.closest("li");
+    if (old) old.replaceWith(entry);
+    else card.after(entry);
+    announce(this.#rail, "log-grown");
+    this.#showWork();
+  }
+
   #note(message) {
     const entry = clone("line");
     entry.dataset.node = "waiting";
@@ -115,7 +134,7 @@ export class RunView {
 
   /** While nothing else moves, a line says that we are still at it. */
   #showWork() {
-    const moving = '[data-node="running"]:not([data-working]), [data-node="waiting"]:has(tool-card)';
+    const moving = '[data-node="running"]:not([data-working]), [data-node="waiting"]:has(tool-card, question-card)';
     const isMoving = this.#writer || this.#rail.querySelector(moving);
     const line = this.#rail.querySelector(":scope > [data-working]");
     if (isMoving) line?.remove();

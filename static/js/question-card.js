@@ -1,0 +1,40 @@
+// A question of a tool's server: its form is sent without leaving the page.
+
+class QuestionCard extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("submit", (event) => this.#send(event));
+  }
+
+  async #send(event) {
+    event.preventDefault();
+    const form = event.target;
+    if (this.hasAttribute("aria-busy")) return;
+    this.setAttribute("aria-busy", "true");
+    const body = new FormData(form, event.submitter);
+    const options = { method: "POST", body, redirect: "manual", cache: "no-store" };
+    const response = await fetch(form.action, options).catch(() => null);
+    // Taken: the run goes on, and says so with an event.
+    if (response?.type === "opaqueredirect") return;
+    this.removeAttribute("aria-busy");
+    if (response?.status === 400) this.#show(await response.text());
+    else this.#tell(form, "The server could not be reached. What you wrote is kept; try again.");
+  }
+
+  /** The same form with what has to be changed. */
+  #show(page) {
+    const found = new DOMParser().parseFromString(page, "text/html").querySelector(".question");
+    if (!found) return;
+    this.replaceChildren(found);
+    this.querySelector("[aria-invalid]")?.focus();
+  }
+
+  #tell(form, sentence) {
+    const line = form.querySelector(":scope > .problem") ?? document.createElement("p");
+    line.className = "problem";
+    line.role = "alert";
+    line.textContent = sentence;
+    form.append(line);
+  }
+}
+
+customElements.define("question-card", QuestionCard);
