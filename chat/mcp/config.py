@@ -23,6 +23,8 @@ class ServerConfig:
     args: tuple[str, ...] = field(default=(), repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str = ""
+    # Of all that is above, what nobody may read: not in a log, not in the admin.
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     connect_timeout_seconds: float = 10
     call_timeout_seconds: float = 60
     call_total_seconds: float = 600

@@ -8,12 +8,14 @@ from typing import Any
 import httpx2
 import mcp.types
 from mcp import Client
+from mcp.client import Transport
 from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
 from chat.mcp.network import Guard, GuardedTransport, origin_of
+from chat.mcp.stdio import stdio_transport
 from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
 
 MAX_PAGES = 50
@@ -39,9 +41,9 @@ async def connected(
         connection = Connection(config, on_change, on_elicitation)
         # Not anyio.fail_after: its scope would have to be left before the client's.
         async with asyncio.timeout(config.connect_timeout_seconds):
-            isolation = await connection.enter(stack, on_end)
+            await connection.enter(stack, on_end)
             await connection.list_tools()
-        isolation.is_armed = True
+        connection.arm()
         listening = asyncio.ensure_future(connection.listen())
         stack.push_async_callback(_reap, listening)
         stack.callback(on_end)
@@ -61,10 +63,28 @@ class Connection:
         self._on_change = on_change
         self._on_elicitation = on_elicitation
         self._broken: list[str] = []
+        self._isolation: IsolatingTransport | None = None
 
-    async def enter(
-        self, stack: contextlib.AsyncExitStack, on_end: Callable[[], None]
-    ) -> IsolatingTransport:
+    async def enter(self, stack: contextlib.AsyncExitStack, on_end: Callable[[], None]) -> None:
+        """Over HTTP, or with a child process of ours where the server is a command."""
+        config = self._config
+        transport = stdio_transport(config) if config.command else await self._open_http(stack)
+        client = Client(
+            watched(transport, on_end=on_end, on_broken=self._broken.extend),
+            cache=None,
+            read_timeout_seconds=config.connect_timeout_seconds,
+            message_handler=self._on_message,
+            elicitation_callback=self._on_elicitation,
+            client_info=CLIENT,
+        )
+        self.client = await stack.enter_async_context(client)
+
+    def arm(self) -> None:
+        """From now on the failure of one request is its own and not that of the connection."""
+        if self._isolation:
+            self._isolation.is_armed = True
+
+    async def _open_http(self, stack: contextlib.AsyncExitStack) -> Transport:
         config = self._config
         limits = httpx2.Limits(max_connections=config.calls_at_once + 8)
         isolation = IsolatingTransport(GuardedTransport(guard_of(config), limits=limits))
@@ -79,19 +99,10 @@ class Connection:
                 ),
             )
         )
-        transport = streamable_http_client(
+        self._isolation = isolation
+        return streamable_http_client(
             config.url, http_client=http, max_sse_event_size=MAX_BODY_BYTES
         )
-        client = Client(
-            watched(transport, on_end=on_end, on_broken=self._broken.extend),
-            cache=None,
-            read_timeout_seconds=config.connect_timeout_seconds,
-            message_handler=self._on_message,
-            elicitation_callback=self._on_elicitation,
-            client_info=CLIENT,
-        )
-        self.client = await stack.enter_async_context(client)
-        return isolation
 
     async def list_tools(self) -> Catalog:
         """All pages. Raises what the SDK raises, and ConnectionError for a list without end."""

@@ -1,7 +1,7 @@
 """Credentials by name: `${GITHUB_TOKEN}` in a configuration stands for a variable's value."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -14,3 +14,10 @@ def filled_in(text: str, variables: Mapping[str, str]) -> str:
 def missing_in(text: str, variables: Mapping[str, str]) -> Iterator[str]:
     """The names in the text that have no value."""
     return (name for name in NAME.findall(text) if name not in variables)
+
+
+def masked(text: str, secrets: Collection[str]) -> str:
+    """The text with "…" in place of each of the secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text
