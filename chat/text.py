@@ -1,5 +1,8 @@
 """Text from outside, made fit to be stored and sent on."""
 
+# Room for the line that says how much was left out.
+LINE_BYTES = 120
+
 
 def clean(text: str) -> str:
     """NUL and lone surrogates, which no database and no UTF-8 stream can hold, are U+FFFD."""
@@ -7,3 +10,21 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def size_of(text: str) -> int:
+    """In bytes of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def cut(text: str, max_bytes: int, *, whole_bytes: int = 0, remark: str = "") -> str:
+    """At most `max_bytes` of UTF-8, ending between two characters and with what was left out.
+
+    `whole_bytes`: the size of that of which `text` itself is only the beginning.
+    """
+    size = size_of(text)
+    if size <= max_bytes:
+        return text
+    kept = text.encode("utf-8", "replace")[: max_bytes - LINE_BYTES].decode("utf-8", "ignore")
+    left_out = max(size, whole_bytes) - size_of(kept)
+    return f"{kept}\n\n[… {left_out:,} bytes left out{remark}]"

@@ -1,8 +1,11 @@
 """Tools as values: what the model may call, what it asked for, and what it is told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+# Of a result's text, as it is stored and shown. What is longer is attached as a file.
+MAX_RESULT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +56,25 @@ class ToolCall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolFile:
+    """A file that a tool gave back; its bytes are what `mime_type` says."""
+
+    name: str
+    mime_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ToolResult:
-    """What goes back to the model. `text` is the whole result as text."""
+    """What goes back to the model. `text` is the whole result as text.
+
+    Where that was too long, `text` is its beginning and `whole_bytes` the size of all of it.
+    `files` are still to be kept; `attachments` refer to those that are, as the wire has them.
+    """
 
     text: str
-    structured: Mapping[str, Any] | None = None
+    structured: object = None
     is_error: bool = False
+    whole_bytes: int = 0
+    files: Sequence[ToolFile] = ()
+    attachments: Sequence[Mapping[str, Any]] = ()

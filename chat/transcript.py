@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chat.steps import Step
+from chat.text import cut
 from chat.tools import ToolCall
 
 ChatMessage = dict[str, Any]
+# Of one result, in UTF-8: a model reads slowly, and forgets the question over too much.
+MAX_TOOL_BYTES = 64 << 10
 NO_RESULT = "[no result: the call was interrupted; its outcome is unknown]"
 
 
@@ -29,8 +32,10 @@ def assistant(text: str, calls: Sequence[ToolCall] = (), *, reasoning: str = "")
     return _assistant(text, asked, reasoning)
 
 
-def tool(call_id: str, text: str) -> ChatMessage:
-    return {"role": "tool", "tool_call_id": call_id, "content": text}
+def tool(call_id: str, text: str, *, whole_bytes: int = 0) -> ChatMessage:
+    """At most MAX_TOOL_BYTES of the result; `whole_bytes`: see ToolResult."""
+    shown = cut(text, MAX_TOOL_BYTES, whole_bytes=whole_bytes)
+    return {"role": "tool", "tool_call_id": call_id, "content": shown}
 
 
 def of_steps(steps: Iterable[Step]) -> list[ChatMessage]:
@@ -44,7 +49,10 @@ def of_steps(steps: Iterable[Step]) -> list[ChatMessage]:
             for call in step.calls
         ]
         messages.append(_assistant(step.content, asked, step.reasoning))
-        messages.extend(tool(call["id"], call.get("result", NO_RESULT)) for call in step.calls)
+        messages.extend(
+            tool(call["id"], call.get("result", NO_RESULT), whole_bytes=call.get("bytes", 0))
+            for call in step.calls
+        )
     return messages
 
 

@@ -56,10 +56,13 @@ async def run_agent(
             return
         calls = with_unique_ids(reply.calls, known_ids)
         await record(events.tool_calls(calls, iteration=iteration, tools=tools))
-        texts = await run_tool_calls(calls, toolbox, record, offered=list(tools))
+        results = await run_tool_calls(calls, toolbox, record, offered=list(tools))
         memory.add([transcript.assistant(reply.content, calls, reasoning=reply.reasoning)])
         memory.add(
-            [transcript.tool(call.id, text) for call, text in zip(calls, texts, strict=True)]
+            [
+                transcript.tool(call.id, result.text, whole_bytes=result.whole_bytes)
+                for call, result in zip(calls, results, strict=True)
+            ]
         )
         lost = 0 if any(call.name in tools for call in calls) else lost + 1
         if lost == UNKNOWN_TOOLS_IN_A_ROW:

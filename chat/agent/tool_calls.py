@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chat import events
 from chat.agent.ports import Record, Toolbox
 from chat.errors import ToolBlocked, ToolError
-from chat.tools import ToolCall
+from chat.text import clean, cut, size_of
+from chat.tools import MAX_RESULT_BYTES, ToolCall, ToolResult
 
 NAMES_SHOWN = 20
 
@@ -18,8 +20,8 @@ async def run_tool_calls(
     record: Record,
     *,
     offered: Sequence[str],
-) -> list[str]:
-    """Execute all calls at once and return their texts in the order of the calls.
+) -> list[ToolResult]:
+    """Execute all calls at once and return their results in the order of the calls.
 
     Each call is recorded to its end, also when this is cancelled: then the tools are
     cancelled and what had not ended has the outcome "cancelled".
@@ -38,18 +40,20 @@ async def _run_one(
     toolbox: Toolbox,
     record: Record,
     offered: Sequence[str],
-) -> str:
+) -> ToolResult:
     started = time.monotonic()
     try:
-        text = await _execute(call, toolbox, record, offered)
-        outcome = "ok"
+        result = await _execute(call, toolbox, record, offered)
+        outcome = "tool_error" if result.is_error else "ok"
     except ToolError as error:
-        text, outcome = str(error), error.outcome
+        result, outcome = ToolResult(text=clean(str(error))), error.outcome
     except asyncio.CancelledError:
-        await record(_result(call, "The call was cancelled.", "cancelled", started))
+        cancelled = ToolResult(text="The call was cancelled.")
+        await record(_result(call, cancelled, "cancelled", started))
         raise
-    await record(_result(call, text, outcome, started))
-    return text
+    result = _bounded(result)
+    await record(_result(call, result, outcome, started))
+    return result
 
 
 async def _execute(
@@ -57,7 +61,7 @@ async def _execute(
     toolbox: Toolbox,
     record: Record,
     offered: Sequence[str],
-) -> str:
+) -> ToolResult:
     if call.problem:
         raise ToolError(call.problem)
     # Checked here, at execution: what the model was offered is not what it asks for.
@@ -69,12 +73,22 @@ async def _execute(
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         await record(events.tool_progress(call, progress, total, message))
 
-    result = await toolbox.call(call, on_progress)
-    if result.is_error:
-        raise ToolError(result.text)
-    return result.text
+    return await toolbox.call(call, on_progress)
 
 
-def _result(call: ToolCall, text: str, outcome: str, started: float) -> events.ChatEvent:
-    duration_ms = round((time.monotonic() - started) * 1000)
-    return events.tool_result(call.id, call.name, text, outcome=outcome, duration_ms=duration_ms)
+def _bounded(result: ToolResult) -> ToolResult:
+    """The last word on its length; a toolbox that can keep the whole of it has done so by now."""
+    whole_bytes = result.whole_bytes or size_of(result.text)
+    return replace(result, text=cut(result.text, MAX_RESULT_BYTES), whole_bytes=whole_bytes)
+
+
+def _result(call: ToolCall, result: ToolResult, outcome: str, started: float) -> events.ChatEvent:
+    return events.tool_result(
+        call.id,
+        call.name,
+        result.text,
+        outcome=outcome,
+        duration_ms=round((time.monotonic() - started) * 1000),
+        whole_bytes=result.whole_bytes,
+        attachments=result.attachments,
+    )
