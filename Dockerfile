@@ -10,7 +10,8 @@ RUN useradd --create-home --uid 1000 ferryline \
  && chown ferryline /data staticfiles
 USER ferryline
 
-ENV HOST=0.0.0.0 PORT=8000 DATABASE_URL=sqlite:////data/db.sqlite3
+ENV HOST=0.0.0.0 PORT=8000 DATABASE_URL=sqlite:////data/db.sqlite3 \
+    MEDIA_DIR=/data/media
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \

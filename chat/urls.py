@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat.views import conversations, health, inputs, pages, runs, stream
+from chat.views import attachments, conversations, health, inputs, pages, runs, stream
 
 urlpatterns = [
     # Pages
@@ -16,6 +16,7 @@ urlpatterns = [
     path("inputs/<uuid:pk>/", inputs.question, name="input"),
     path("inputs/<uuid:pk>/answers/", inputs.answer, name="answer_input"),
     path("theme/", pages.theme, name="theme"),
+    path("attachments/<uuid:pk>/", attachments.item, name="attachment"),
     # The wire
     path("chat", stream.chat, name="chat"),
     path("chat/stream", stream.chat_stream, name="chat_stream"),

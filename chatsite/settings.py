@@ -106,6 +106,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 20}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# What tools give back as files. Served by chat/views/attachments.py alone; nobody else reads it.
+MEDIA_ROOT = Path(env.str("MEDIA_DIR", default="") or BASE_DIR / "media")
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 REDIS_URL = env.str("REDIS_URL", default="").strip()
 CHANNEL_LAYERS = {

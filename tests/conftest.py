@@ -16,6 +16,7 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "chatsite.settings",
     "SECRET_KEY": "a key for tests only, long enough to be silent about it 0123456789",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", f"sqlite:///{FOLDER}/db.sqlite3"),
+    "MEDIA_DIR": f"{FOLDER}/media",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
     # The servers that tests add in the admin listen on this machine.

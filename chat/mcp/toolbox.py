@@ -50,12 +50,12 @@ class HubToolbox:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolBlocked(f"There is no tool named {call.name!r}.")
-        return to_result(
-            await self._owners[tool.server].calls.call(
-                tool.remote_name,
-                dict(call.arguments),
-                fingerprint=tool.fingerprint,
-                on_progress=on_progress,
-                on_question=on_question,
-            )
+        answer = await self._owners[tool.server].calls.call(
+            tool.remote_name,
+            dict(call.arguments),
+            fingerprint=tool.fingerprint,
+            on_progress=on_progress,
+            on_question=on_question,
         )
+        # Megabytes of base64 and JSON would stop every stream meanwhile.
+        return await asyncio.to_thread(to_result, answer)

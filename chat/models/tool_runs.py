@@ -1,8 +1,12 @@
 """Tool calls on record, with the files that they gave back."""
 
 import uuid
+from functools import partial
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 
 from chat.models.runs import AgentRun
 from chat.models.servers import MCPServer
@@ -91,3 +95,22 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.mime_type
+
+    def get_absolute_url(self) -> str:
+        return f"/attachments/{self.pk}/"
+
+    def to_reference(self) -> dict[str, Any]:
+        """As the wire and stored steps have it."""
+        return {
+            "url": self.get_absolute_url(),
+            "mime_type": self.mime_type,
+            "bytes": self.bytes,
+            "name": self.name,
+        }
+
+
+# The one signal here: rows that go with their run are told of by nothing else.
+@receiver(post_delete, sender=Attachment)
+def _delete_file(instance: Attachment, **_: Any) -> None:
+    """Once the row is gone for good, so is its file; one that stays is told of in the log."""
+    transaction.on_commit(partial(instance.file.delete, save=False), robust=True)

@@ -53,6 +53,7 @@ async def _answer(
         history,
         provider=engine.provider(run.model_name),
         toolbox=RunToolbox(
+            run.pk,
             await engine.toolbox(run.conversation),
             Asker(record=recorder.record, waiting=engine.waiting_inputs),
         ),

@@ -1,18 +1,21 @@
 """The tools of one run: those of the hub, with what only a run can do for them."""
 
 from functools import partial
+from uuid import UUID
 
 from chat.agent.ports import Discovery, OnProgress
 from chat.errors import ToolBlocked
 from chat.mcp.toolbox import HubToolbox
+from chat.runs.attachments import keep_all
 from chat.runs.inputs import Asker
 from chat.tools import Tool, ToolCall, ToolResult
 
 
 class RunToolbox:
-    """Implements ports.Toolbox. Questions of servers go to the run's owner."""
+    """Implements ports.Toolbox. Questions of servers go to the run's owner; files are kept."""
 
-    def __init__(self, tools: HubToolbox, asker: Asker) -> None:
+    def __init__(self, run_id: UUID, tools: HubToolbox, asker: Asker) -> None:
+        self._run_id = run_id
         self._tools = tools
         self._asker = asker
 
@@ -28,4 +31,6 @@ class RunToolbox:
         tool = self._tools.find(call.name)
         if tool is None:
             raise ToolBlocked(f"There is no tool named {call.name!r}.")
-        return await self._tools.call(call, on_progress, partial(self._asker.ask, call, tool))
+        ask = partial(self._asker.ask, call, tool)
+        result = await self._tools.call(call, on_progress, ask)
+        return await keep_all(self._run_id, call.id, result)

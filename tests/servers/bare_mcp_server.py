@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 class BareMCPServer:
     """Lists exactly `definitions`. Calls: `ok` answers, `cut` breaks off, `gate` waits for
-    `opened`, `huge` and `huge_event` answer with that many `megabytes`.
+    `opened`, `huge` and `huge_event` answer with that many `megabytes`, `liar` with `structured`.
 
     With `status` set, every request is answered with that status and nothing else; while
     `is_frozen`, none is answered at all.
@@ -98,6 +98,9 @@ class BareMCPServer:
             case "gate":
                 while not self.opened.is_set():
                     await asyncio.sleep(0.01)
+            case "liar":
+                structured = message["params"]["arguments"]["structured"]
+                return _result(message, {**_text("see"), "structuredContent": structured})
             case "huge":
                 size = message["params"]["arguments"]["megabytes"] << 20
                 return _result(message, _text("x" * size))

@@ -1,6 +1,7 @@
 """A real MCP server for tests, made with the SDK, on a socket of its own."""
 
 import asyncio
+import base64
 import socket
 import threading
 import time
@@ -11,9 +12,10 @@ import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import Tool
+from mcp.types import AudioContent, CallToolResult, ImageContent, Tool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.servers.media import png, wav
 from tests.servers.site import free_port
 
 Era = Literal["2025-11-25", "2026-07-28"]
@@ -83,6 +85,7 @@ class ScriptedMCPServer:
 
         server = Counting(self._name, log_level="CRITICAL")
         self._add_quick_tools(server)
+        self._add_rich_tools(server)
         self._add_slow_tools(server)
         self._add_growth(server)
         return server
@@ -105,9 +108,23 @@ class ScriptedMCPServer:
             calls.append(("add", {"a": a, "b": b}))
             return {"sum": a + b}
 
-        @server.tool(description="A text of that many characters.")
-        def big(size: int) -> str:
-            return "x" * size
+        @server.tool(description="A long text: the piece so many times.")
+        def big(size: int, piece: str = "x") -> str:
+            return piece * size
+
+    def _add_rich_tools(self, server: MCPServer) -> None:
+        @server.tool(title="Draw", description="A picture of that size.")
+        def picture(width: int = 320, height: int = 200) -> ImageContent:
+            data = base64.b64encode(png(width, height)).decode()
+            return ImageContent(data=data, mime_type="image/png")
+
+        @server.tool(description="Silence.")
+        def sound() -> AudioContent:
+            return AudioContent(data=base64.b64encode(wav()).decode(), mime_type="audio/wav")
+
+        @server.tool(description="Give back exactly this result of a tool.")
+        def give(result: dict[str, Any]) -> CallToolResult:
+            return CallToolResult.model_validate(result)
 
     def _add_slow_tools(self, server: MCPServer) -> None:
         calls, cancelled = self.calls, self.cancelled
