@@ -12,7 +12,9 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
+from chat.mcp.config_file import read_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -153,13 +155,26 @@ TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
 TOOL_TOTAL_TIMEOUT_SECONDS = positive("TOOL_TOTAL_TIMEOUT_SECONDS", 600)
 INPUT_TIMEOUT_SECONDS = positive("INPUT_TIMEOUT_SECONDS", 600)
 MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=False)
-# What `${NAME}` in a server's headers may stand for. Never what is ours.
+# What `${NAME}` in the configuration of a server may stand for. Never what is ours.
 OWN_SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD"),
     *("OPENROUTER_API_KEY", "LLM_API_KEY", "MCP_API_KEY"),
 }
 MCP_SECRETS = {name: value for name, value in os.environ.items() if name not in OWN_SECRETS}
+MCP_CONFIG = env.str("MCP_CONFIG", default="").strip()
 MCP_CONFIG_SERVERS: tuple[ServerConfig, ...] = ()
+if MCP_CONFIG:
+    try:
+        MCP_CONFIG_SERVERS = tuple(
+            read_config(
+                BASE_DIR / MCP_CONFIG,
+                MCP_SECRETS,
+                call_timeout_seconds=TOOL_TIMEOUT_SECONDS,
+                call_total_seconds=TOOL_TOTAL_TIMEOUT_SECONDS,
+            )
+        )
+    except ConfigurationError as error:
+        raise ImproperlyConfigured(f"MCP_CONFIG cannot be used.\n{error}") from error
 
 # -- limits -----------------------------------------------------------------------------
 MAX_ACTIVE_RUNS_PER_USER = whole("MAX_ACTIVE_RUNS_PER_USER", 8)

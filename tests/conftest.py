@@ -31,6 +31,7 @@ os.environ |= {
             "LLM_MODELS",
             "MCP_SERVER_URL",
             "MCP_API_KEY",
+            "MCP_CONFIG",
             "DEMO_MCP_URL",
             "HTTPS",
             "ADMIN_PASSWORD",

@@ -1,13 +1,13 @@
 """MCP servers as rows: which ones there are, and what a conversation may use of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.credentials import filled_in
+from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
 from chat.tools import Tool
 
@@ -71,9 +71,8 @@ def _closed_to(user_id: int) -> set[str]:
 def config_of(server: MCPServer) -> ServerConfig | None:
     """What the hub needs to know of a server; None for a row whose configuration is gone."""
     if server.source == MCPServer.Source.CONFIG:
-        return next(
-            (config for config in settings.MCP_CONFIG_SERVERS if config.slug == server.slug), None
-        )
+        named = (c for c in settings.MCP_CONFIG_SERVERS if server.slug in _slugs_of(c))
+        return next((replace(config, slug=server.slug) for config in named), None)
     return ServerConfig(
         slug=server.slug,
         name=server.name,
@@ -106,16 +105,22 @@ def settle_configured_servers() -> None:
     _settle(source.DEMO, "demo", name="Demo tools", url=settings.DEMO_MCP_URL)
     _settle(source.ENVIRONMENT, "main", name="Tools", url=settings.MCP_SERVER_URL)
     for config in settings.MCP_CONFIG_SERVERS:
-        command = " ".join([config.command, *config.args])[:500]
-        _settle(source.CONFIG, config.slug, name=config.name, url=config.url, command=command)
-    kept = [config.slug for config in settings.MCP_CONFIG_SERVERS]
+        command = masked(" ".join([config.command, *config.args]), config.secrets)[:500]
+        url = masked(config.url, config.secrets)
+        _settle(source.CONFIG, config.slug, name=config.name, url=url, command=command)
+    kept = [slug for config in settings.MCP_CONFIG_SERVERS for slug in _slugs_of(config)]
     _retire(MCPServer.objects.filter(source=source.CONFIG).exclude(slug__in=kept))
+
+
+def _slugs_of(config: ServerConfig) -> tuple[str, str]:
+    """What a server of MCP_CONFIG may be called here; the second if the first was taken."""
+    return config.slug, f"{config.slug}-{MCPServer.Source.CONFIG}"
 
 
 def _settle(source: str, slug: str, *, name: str, url: str, command: str = "") -> None:
     rows = MCPServer.objects.filter(source=source)
     if source == MCPServer.Source.CONFIG:
-        rows = rows.filter(slug=slug)
+        rows = rows.filter(slug__in=[slug, f"{slug}-{source}"])
     values = {"url": url, "command": command.strip()}
     if not any(values.values()):
         _retire(rows)
