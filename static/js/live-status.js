@@ -34,6 +34,7 @@ class LiveStatus extends HTMLElement {
 
   #hear({ kind }) {
     if (kind === "tool_executing") this.#say("Using tools.");
+    if (kind === "input_required") this.#alarm("A tool asks you something.");
   }
 
   /** Each sentence once per answer. */

@@ -12,7 +12,8 @@ class QuestionCard extends HTMLElement {
     this.setAttribute("aria-busy", "true");
     const body = new FormData(form, event.submitter);
     const options = { method: "POST", body, redirect: "manual", cache: "no-store" };
-    const response = await fetch(form.action, options).catch(() => null);
+    // Not form.action: the buttons have that name.
+    const response = await fetch(form.getAttribute("action"), options).catch(() => null);
     // Taken: the run goes on, and says so with an event.
     if (response?.type === "opaqueredirect") return;
     this.removeAttribute("aria-busy");

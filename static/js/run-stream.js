@@ -7,7 +7,7 @@ import { RunView } from "./run-view.js";
 
 const KINDS = [
   "content", "reasoning", "tool_calls", "tool_executing", "tool_progress", "tool_result",
-  "notice", "step_restarted", "done", "error",
+  "input_required", "input_given", "notice", "step_restarted", "done", "error",
 ];
 const RETRY_MS = [250, 1000, 2000, 4000, 8000];
 const ACTIVE = ["queued", "running", "awaiting_approval"];

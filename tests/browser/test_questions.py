@@ -1,0 +1,106 @@
+"""A tool's server asks: the card, its form, the keyboard, a reload, another tab."""
+
+from collections.abc import Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import NewContext
+from tests.browser.steps import ask, ended
+from tests.servers.asking_mcp_server import AskingMCPServer
+from tests.servers.model_server import ScriptedModelServer
+from tests.servers.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+BOOK = '[[call book {"day": "Friday"}]][[then]][[text Done.]]'
+REFUSED = "status of 400"
+
+
+@pytest.fixture(scope="module")
+def asking_site(site: Site, model_server: ScriptedModelServer) -> Iterator[Site]:
+    with (
+        AskingMCPServer() as asking,
+        Site(LLM_BASE_URL=model_server.base_url, MCP_SERVER_URL=asking.url) as running,
+    ):
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(new_context: NewContext, asking_site: Site) -> Page:
+    """Alice's page on a site whose tools ask."""
+    viewport = {"width": 1280, "height": 800}
+    context = await new_context(
+        base_url=asking_site.url, viewport=viewport, may_complain_of=REFUSED
+    )
+    opened = await context.new_page()
+    await opened.goto("/")
+    return opened
+
+
+async def test_a_form_is_filled_in_with_the_keyboard(page: Page) -> None:
+    await ask(page, BOOK)
+    card = page.locator('question-card[data-state="open"]')
+    await expect(card).to_contain_text("Whom shall I book for Friday?")
+    await expect(card.get_by_role("heading")).to_have_text("Tools asks you")
+    # Nobody's focus is taken.
+    await expect(card.locator(":focus")).to_have_count(0)
+
+    await card.get_by_label("Your name").fill("Alice")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("4")
+    await page.keyboard.press("Enter")
+
+    await ended(page.locator("[data-run]"))
+    done = page.locator("question-card")
+    await expect(done).to_have_attribute("data-state", "accept")
+    await expect(done).to_contain_text("You answered.")
+    result = page.locator("[data-tool-run] [data-result]")
+    await expect(result).to_contain_text('"name":"Alice","seats":4,"meal":"soup"')
+
+
+async def test_what_does_not_fit_is_told_beside_its_field(page: Page) -> None:
+    await ask(page, BOOK)
+    card = page.locator("question-card")
+    await card.get_by_label("Your name").fill("A")
+    await card.get_by_label("meal").select_option("fish")
+    await card.get_by_role("button", name="Send").click()
+
+    name = card.get_by_label("Your name")
+    await expect(name).to_have_attribute("aria-invalid", "true")
+    await expect(name).to_be_focused()
+    await expect(name).to_have_value("A")
+    await expect(card.get_by_label("meal")).to_have_value("fish")
+    await name.fill("Alice")
+    await card.get_by_role("button", name="Send").dblclick()
+
+    await ended(page.locator("[data-run]"))
+    await expect(card).to_have_attribute("data-state", "accept")
+
+
+async def test_a_question_survives_a_reload_and_may_be_declined(page: Page) -> None:
+    await ask(page, BOOK)
+    await expect(page.locator('question-card[data-state="open"]')).to_be_visible()
+    await page.reload()
+    card = page.locator("question-card")
+    await expect(card).to_have_count(1)
+
+    await card.get_by_role("button", name="Decline").click()
+
+    await ended(page.locator("[data-run]"))
+    await expect(card).to_contain_text("You declined.")
+    await expect(page.locator("[data-result]")).to_contain_text("Not booked: decline")
+
+
+async def test_two_tabs_show_one_question_and_its_answer(page: Page) -> None:
+    await ask(page, BOOK)
+    await expect(page.locator('question-card[data-state="open"]')).to_be_visible()
+    other = await page.context.new_page()
+    await other.goto(page.url)
+
+    await other.locator("question-card").get_by_role("button", name="Cancel").click()
+
+    for tab in (page, other):
+        await ended(tab.locator("[data-run]"))
+        await expect(tab.locator("question-card")).to_contain_text("Not answered.")
