@@ -1,18 +1,31 @@
-"""MCP servers: which ones are used, and how they are."""
+"""MCP servers: which ones are used by whom, and how they are."""
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from uuid import UUID
 
-from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AdminURLFieldWidget
-from django.http import HttpRequest
+from asgiref.sync import async_to_sync
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
-from chat.admin.shown import state_mark
-from chat.models import MCPServer
+from chat.admin.health import DAYS, Health, health_of
+from chat.admin.server_form import MCPServerForm
+from chat.admin.shown import excerpt, state_mark
+from chat.mcp.check import check, era
+from chat.models import MCPServer, MCPTool
+from chat.runs.servers import config_of
 
-SEEN = ("state_shown", "state_reason", "protocol_version", "tools", "last_seen_at", "source")
+HEALTH = (
+    *("state_shown", "reason", "era_shown", "tools_shown", "last_seen_at"),
+    *("calls", "outcomes", "durations", "source"),
+)
+ENTERED = ("name", "slug", "address", "header_lines", "timeout_seconds", "is_enabled", "groups")
+CONFIGURED = ("name", "slug", "where", "is_enabled", "groups")
 
 
 def is_configured(server: MCPServer | None) -> bool:
@@ -20,75 +33,51 @@ def is_configured(server: MCPServer | None) -> bool:
     return server is not None and server.source != MCPServer.Source.ADMIN
 
 
-class MCPServerForm(forms.ModelForm):
-    """What an admin may enter. Programs are never started from here, only addresses called."""
-
-    # Names without a dot are usual between containers; the model's own field refuses them.
-    address = forms.CharField(
-        max_length=500,
-        help_text="Its streamable HTTP address, often ending in /mcp.",
-        widget=AdminURLFieldWidget,
-    )
-
-    class Meta:
-        model = MCPServer
-        fields = ("name", "slug", "is_enabled")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "address" in self.fields:
-            self.fields["address"].initial = self.instance.url
-
-    def clean_address(self) -> str:
-        address = str(self.cleaned_data["address"])
-        if not is_web_address(address):
-            raise forms.ValidationError(
-                "Enter the whole address with http:// or https://, "
-                "such as https://tools.example.org/mcp."
-            )
-        self.instance.url = address
-        return address
+def health(server: MCPServer) -> Health:
+    """Looked up once for a row, and for a whole list at once."""
+    if "health" not in vars(server):
+        vars(server)["health"] = health_of([server])[server.pk]
+    found: Health = vars(server)["health"]
+    return found
 
 
-def is_web_address(text: str) -> bool:
-    """Whether it is http or https and names a host; a port, if any, must be one."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    return (
-        parts.scheme in {"http", "https"}
-        and bool(parts.hostname)
-        and port != 0
-        and not any(character.isspace() for character in text)
-    )
+class ServerList(ChangeList):
+    """Its rows know their health before they are asked for it one by one."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        healths = health_of(self.result_list)
+        for server in self.result_list:
+            vars(server)["health"] = healths[server.pk]
 
 
 @admin.register(MCPServer)
 class MCPServerAdmin(admin.ModelAdmin):
     form = MCPServerForm
     list_display = (
-        "name",
-        "is_enabled",
-        "state_shown",
-        "state_reason",
-        "tool_count",
+        *("name", "is_enabled", "state_and_why", "tools_shown", "calls_and_durations"),
         "last_seen_at",
     )
     list_editable = ("is_enabled",)
-    prepopulated_fields = {"slug": ("name",)}
+    actions = None
+    show_full_result_count = False
+    change_form_template = "admin/chat/mcpserver/change_form.html"
 
-    def get_fields(self, request: HttpRequest, obj: MCPServer | None = None) -> tuple[str, ...]:
-        return ("name", "slug", "url" if is_configured(obj) else "address", "is_enabled", *SEEN)
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ServerList
+
+    def get_fieldsets(self, request: HttpRequest, obj: MCPServer | None = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ENTERED})]
+        may_change = self.has_change_permission(request, obj)
+        fields = ENTERED if may_change and not is_configured(obj) else CONFIGURED
+        return [("Health", {"fields": HEALTH}), ("Configuration", {"fields": fields})]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: MCPServer | None = None
     ) -> tuple[str, ...]:
         """What the deployment configured is changed there; here it can be switched off."""
-        if is_configured(obj):
-            return ("name", "slug", "url", *SEEN)
-        return SEEN
+        return ("name", "slug", "where", *HEALTH) if is_configured(obj) else ("where", *HEALTH)
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: MCPServer | None = None
@@ -98,14 +87,82 @@ class MCPServerAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: MCPServer | None = None) -> bool:
         return not is_configured(obj) and super().has_delete_permission(request, obj)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        objects, counts, needed, protected = super().get_deleted_objects(objs, request)
+        # Nobody deletes single tools; with their server they go.
+        return objects, counts, needed - {MCPTool._meta.verbose_name}, protected
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.check_now)
+        return [path("<uuid:pk>/checks/", view, name="chat_mcpserver_checks"), *super().get_urls()]
+
+    def check_now(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Look at the server now. Only this request's thread waits; nothing is stored."""
+        server = get_object_or_404(MCPServer, pk=pk)
+        if not self.has_change_permission(request, server):
+            raise PermissionDenied
+        config = config_of(server)
+        if request.method != "POST" or not is_used(server) or config is None:
+            if request.method == "POST":
+                messages.error(request, f"{server} is not configured any more.")
+            return redirect("admin:chat_mcpserver_change", pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Check of {server}",
+            "opts": self.opts,
+            "server": server,
+            "found": async_to_sync(check)(config),
+        }
+        return render(request, "admin/chat/mcpserver/check.html", context)
+
     @admin.display(description="last known state", ordering="state")
     def state_shown(self, server: MCPServer) -> str:
+        if not is_used(server):
+            return state_mark("gone", "not configured any more")
         return state_mark(server.state, server.get_state_display())
 
-    @admin.display(description="tools")
-    def tool_count(self, server: MCPServer) -> int:
-        return sum(tool.is_offered for tool in server.tools.all())
+    @admin.display(description="reason")
+    def reason(self, server: MCPServer) -> str:
+        return server.state_reason or "–"
+
+    @admin.display(description="last known state", ordering="state")
+    def state_and_why(self, server: MCPServer) -> str:
+        is_ready = server.state == MCPServer.State.READY
+        parts = (era(server.protocol_version) if is_ready else "", server.state_reason)
+        why = " · ".join(excerpt(part) for part in parts if part)
+        return format_html("{}<small>{}</small>", self.state_shown(server), why)
+
+    @admin.display(description="protocol")
+    def era_shown(self, server: MCPServer) -> str:
+        return era(server.protocol_version) or "–"
 
     @admin.display(description="tools")
-    def tools(self, server: MCPServer) -> str:
-        return ", ".join(tool.name for tool in server.tools.all()) or "none seen yet"
+    def tools_shown(self, server: MCPServer) -> str:
+        url = reverse("admin:chat_mcptool_changelist", query={"server__id__exact": server.pk})
+        return format_html('<a href="{}">{}</a>', url, health(server).tools_shown)
+
+    @admin.display(description=f"calls in {DAYS} days")
+    def calls(self, server: MCPServer) -> str:
+        return health(server).calls_shown
+
+    @admin.display(description=f"calls in {DAYS} days")
+    def calls_and_durations(self, server: MCPServer) -> str:
+        found = health(server)
+        return format_html("{}<small>{}</small>", found.calls_shown, found.durations_shown)
+
+    @admin.display(description="by outcome")
+    def outcomes(self, server: MCPServer) -> str:
+        return health(server).outcomes_shown
+
+    @admin.display(description="duration")
+    def durations(self, server: MCPServer) -> str:
+        return health(server).durations_shown or "–"
+
+    @admin.display(description="address")
+    def where(self, server: MCPServer) -> str:
+        return server.url or server.command or "–"
+
+
+def is_used(server: MCPServer) -> bool:
+    """Whether there still is something to connect to."""
+    return bool(server.url or server.command)

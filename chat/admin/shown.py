@@ -12,8 +12,13 @@ from django.utils.safestring import SafeString
 from pygments.lexers.data import JsonLexer
 from pygments.token import STANDARD_TYPES
 
+from chat.admin.difference import seen_and_unseen
+
 MAX_SHOWN_CHARACTERS = 20_000
-GOOD = frozenset({"ok", "completed", "ready"})
+EXCERPT_CHARACTERS = 80
+GOOD = frozenset({"ok", "completed", "ready", "offered"})
+WAITING = frozenset({"changed", "unauthorised"})
+IDLE = frozenset({"off", "gone"})
 GOING = frozenset({"requested", "running", "queued", "awaiting_approval", "connecting", "unknown"})
 
 
@@ -35,7 +40,8 @@ class LogAdmin(admin.ModelAdmin):
 
 def state_mark(state: str, label: str) -> SafeString:
     """A state as a shape and a word: the shape tells without colour."""
-    kind = "good" if state in GOOD else "going" if state in GOING else "bad"
+    kinds = {"good": GOOD, "going": GOING, "waiting": WAITING, "idle": IDLE}
+    kind = next((kind for kind, states in kinds.items() if state in states), "bad")
     return format_html('<span class="state {}">{}</span>', kind, label)
 
 
@@ -54,9 +60,33 @@ def link_to(target: Model | None, text: str = "") -> str:
     return format_html('<a href="{}">{}</a>', url, text or str(target))
 
 
+def excerpt(text: str) -> str:
+    """One short line of a text."""
+    line = " ".join(text.split())
+    return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1] + "…"
+
+
+def revealed(text: str) -> SafeString:
+    """Untrusted text in which nothing stays unseen: what would, is an escape and looks like one."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<b class="unseen">{}</b>', part) if is_unseen else part,)
+            for is_unseen, part in seen_and_unseen(text)
+        ),
+    )
+
+
 def preformatted(text: str) -> SafeString:
     """Plain text, up to MAX_SHOWN_CHARACTERS."""
     return format_html('<pre class="out" tabindex="0">{}</pre>{}', *_capped(text))
+
+
+def laid_open(text: str) -> SafeString:
+    """As `preformatted`, but as `revealed` shows it."""
+    shown, note = _capped(text)
+    return format_html('<pre class="out" tabindex="0">{}</pre>{}', revealed(shown), note)
 
 
 def pretty_json(value: Any) -> SafeString:

@@ -1,0 +1,162 @@
+"""What an admin may enter of an MCP server. Programs are never started from here, only
+addresses called; what is sent along is never a secret of ours.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.conf import settings
+from django.contrib.admin.widgets import AdminURLFieldWidget
+
+from chat.mcp.credentials import NAME, missing_in
+from chat.models import MCPServer
+
+MAX_HEADERS = 20
+MAX_VALUE_CHARACTERS = 4_000
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+# Those say how a request is made, or are the protocol's own.
+NOT_OURS_TO_SET = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
+        *("content-type", "expect", "host", "keep-alive", "last-event-id", "te", "trailer"),
+        *("transfer-encoding", "upgrade"),
+    }
+)
+
+
+class HeadersField(forms.CharField):
+    """Lines of "Name: value" as a dict."""
+
+    widget = forms.Textarea(
+        attrs={"rows": 3, "cols": 60, "spellcheck": "false", "autocomplete": "off"}
+    )
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return "\n".join(f"{name}: {text}" for name, text in value.items())
+
+    def to_python(self, value: Any) -> dict[str, str]:  # type: ignore[override]
+        lines = [
+            line for line in str(value or "").replace("\r\n", "\n").split("\n") if line.strip()
+        ]
+        if len(lines) > MAX_HEADERS:
+            raise forms.ValidationError(f"Enter {MAX_HEADERS} headers at most.")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, text = header_in(line)
+            if name.lower() in {known.lower() for known in headers}:
+                raise forms.ValidationError(f"The header {name} is there twice.")
+            headers[name] = text
+        return headers
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return self.to_python(data) != (initial or {})
+        except forms.ValidationError:
+            return True
+
+
+def header_in(line: str) -> tuple[str, str]:
+    """A header's name and value. Raises ValidationError, which never repeats a value."""
+    name, colon, value = line.partition(":")
+    name, value = name.strip(" "), value.strip(" \t")
+    if not colon or not HEADER_NAME.fullmatch(name):
+        raise forms.ValidationError(
+            "Enter each header on a line of its own, such as Authorization: Bearer ${TOKEN}."
+        )
+    if name.lower() in NOT_OURS_TO_SET or name.lower().startswith(("mcp-", "proxy-")):
+        raise forms.ValidationError(f"{name} is set by the connection itself.")
+    if not HEADER_VALUE.fullmatch(value) or len(value) > MAX_VALUE_CHARACTERS:
+        raise forms.ValidationError(f"The value of {name} is empty, too long or not plain ASCII.")
+    check_names(value)
+    return name, value
+
+
+def check_names(value: str) -> None:
+    """That each ${NAME} stands for something that may be sent. Raises ValidationError."""
+    for name in NAME.findall(value):
+        if name in settings.OWN_SECRETS:
+            raise forms.ValidationError(
+                f"{name} is a secret of this site and is never sent to a tool's server."
+            )
+    for name in missing_in(value, settings.MCP_SECRETS):
+        raise forms.ValidationError(
+            f"{name} is not set: give this site an environment variable of that name."
+        )
+    if "${" in NAME.sub("", value):
+        raise forms.ValidationError(
+            "Write ${NAME} with letters, digits and _ only, and with both braces."
+        )
+
+
+class MCPServerForm(forms.ModelForm):
+    """For servers that were added here; of those of the deployment, it shows a part."""
+
+    # Names without a dot are usual between containers; the model's own field refuses them.
+    address = forms.CharField(
+        max_length=500,
+        help_text="Its streamable HTTP address, often ending in /mcp.",
+        widget=AdminURLFieldWidget,
+    )
+    header_lines = HeadersField(
+        label="Headers",
+        required=False,
+        help_text="Sent with each request, one on a line: Name: value. In a value, ${NAME} stands "
+        "for the environment variable NAME of this site, so that no secret is stored here.",
+    )
+
+    class Meta:
+        model = MCPServer
+        fields = ("name", "slug", "timeout_seconds", "is_enabled", "groups")
+        widgets = {"groups": forms.CheckboxSelectMultiple}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "address" in self.fields:
+            self.fields["address"].initial = self.instance.url
+        if "header_lines" in self.fields:
+            self.fields["header_lines"].initial = self.instance.headers
+
+    def clean_address(self) -> str:
+        address = str(self.cleaned_data["address"])
+        if not is_web_address(address):
+            raise forms.ValidationError(
+                "Enter the whole address with http:// or https://, "
+                "such as https://tools.example.org/mcp."
+            )
+        if "@" in urlsplit(address).netloc:
+            raise forms.ValidationError("Enter a name and password as a header, not here.")
+        self.instance.url = address
+        return address
+
+    def clean_header_lines(self) -> dict[str, str]:
+        self.instance.headers = self.cleaned_data["header_lines"]
+        return self.instance.headers
+
+    def clean_timeout_seconds(self) -> int | None:
+        seconds: int | None = self.cleaned_data["timeout_seconds"]
+        if seconds is not None and not 1 <= seconds <= settings.TOOL_TOTAL_TIMEOUT_SECONDS:
+            raise forms.ValidationError(
+                f"Enter 1 to {settings.TOOL_TOTAL_TIMEOUT_SECONDS:g} seconds, or nothing."
+            )
+        return seconds
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it is http or https and names a host; a port, if any, must be one."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and port != 0
+        and not any(character.isspace() for character in text)
+    )
