@@ -3,10 +3,12 @@ servers for the model and the tools. Each test has its own people in it.
 """
 
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,7 @@ os.environ |= {
             "LLM_MODELS",
             "MCP_SERVER_URL",
             "MCP_API_KEY",
+            "MCP_TOKEN_KEY",
             "MCP_CONFIG",
             "DEMO_MCP_URL",
             "HTTPS",
@@ -51,9 +54,11 @@ import django
 
 django.setup()
 
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connections
 
+from chat.models import MCPServer
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
@@ -101,6 +106,27 @@ def new_site(
             return stack.enter_context(Site(**(defaults | environment)))
 
         yield start
+
+
+@pytest.fixture
+def add_server(database: None) -> Iterator[Callable[..., MCPServer]]:
+    """MCP servers as an admin adds them, kept to one person, gone after the test."""
+    added: list[MCPServer] = []
+    groups: list[Group] = []
+
+    def add(person: Person, url: str, slug: str = "", **values: Any) -> MCPServer:
+        name = slug or f"server-{secrets.token_hex(4)}"
+        server = MCPServer.objects.create(name=name.title(), slug=name, url=url, **values)
+        added.append(server)
+        group = Group.objects.create(name=secrets.token_hex(8))
+        groups.append(group)
+        server.groups.add(group)
+        person.user.groups.add(group)
+        return server
+
+    yield add
+    for row in (*added, *groups):
+        row.delete()
 
 
 @pytest.fixture

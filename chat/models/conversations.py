@@ -55,20 +55,16 @@ class Conversation(models.Model):
             conversation = cls.objects.create(owner=owner, title=title, system_prompt=system_prompt)
             return conversation._add_question(text, **options)
 
-    def ask(
-        self, text: str, *, model_name: str = "", idempotency_key: str | None = None
-    ) -> AgentRun:
+    def ask(self, text: str, **options) -> AgentRun:
         """Store the question and its queued run, in one transaction.
 
-        A `model_name` (one of settings.LLM_MODELS) is the conversation's from now on.
-        Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits;
-        nothing is stored then. With a known `idempotency_key`: the first question's run, again.
+        `model_name` (one of settings.LLM_MODELS) and `servers_off` (slugs) are the
+        conversation's from now on. Raises RunActive if an answer is in progress here,
+        TooManyRuns past the person's limits; nothing is stored then. With a known `idempotency_key`: the first question's run, again.
         """
         try:
             with transaction.atomic():
-                run = self._add_question(
-                    text, model_name=model_name, idempotency_key=idempotency_key
-                )
+                run = self._add_question(text, **options)
                 Conversation.objects.filter(pk=self.pk).update(updated_at=timezone.now())
                 return run
         except IntegrityError as error:
@@ -77,12 +73,15 @@ class Conversation(models.Model):
             raise
 
     def _add_question(
-        self, text: str, *, model_name: str = "", idempotency_key: str | None = None
+        self,
+        text: str,
+        *,
+        model_name: str = "",
+        servers_off: list[str] | None = None,
+        idempotency_key: str | None = None,
     ) -> AgentRun:
         check_limits(self.owner_id)
-        if model_name and model_name != self.model_name:
-            self.model_name = model_name
-            self.save(update_fields=["model_name"])
+        self._choose(model_name or self.model_name, servers_off)
         message = self.messages.create(role=Message.Role.USER, content=text)
         return AgentRun.objects.create(
             conversation=self,
@@ -91,6 +90,12 @@ class Conversation(models.Model):
             model_name=self.current_model_name,
             idempotency_key=idempotency_key,
         )
+
+    def _choose(self, model_name: str, servers_off: list[str] | None) -> None:
+        off = self.servers_off if servers_off is None else servers_off
+        if (model_name, off) != (self.model_name, self.servers_off):
+            self.model_name, self.servers_off = model_name, off
+            self.save(update_fields=["model_name", "servers_off"])
 
     def transcript(self, run: AgentRun) -> list[ChatMessage]:
         """What the model is shown when it answers `run`: everything said up to its question."""

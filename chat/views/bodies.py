@@ -37,12 +37,13 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """A valid body of a request that starts a run."""
+    """A valid body of a request that starts a run. `servers`: those that are on from now on."""
 
     message: str
     conversation_id: UUID | None = None
     system_prompt: str = ""
     model_name: str = ""
+    servers: list[str] | None = None
     idempotency_key: str | None = None
 
 
@@ -55,6 +56,7 @@ def read_question(request: HttpRequest) -> Question:
         for name in ("message", "conversation_id", "system_prompt", "model_name", "approvals")
     }
     _check(texts, problems)
+    servers = _names(body, "servers", problems)
     key = clean(request.headers.get("Idempotency-Key", "")).strip()
     if len(key) > MAX_KEY_CHARACTERS:
         problems["Idempotency-Key"] = f"At most {MAX_KEY_CHARACTERS} characters."
@@ -65,6 +67,7 @@ def read_question(request: HttpRequest) -> Question:
         conversation_id=UUID(texts["conversation_id"]) if texts["conversation_id"] else None,
         system_prompt=texts["system_prompt"],
         model_name=texts["model_name"],
+        servers=servers,
         idempotency_key=key or None,
     )
 
@@ -92,6 +95,16 @@ def _text(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
         problems[name] = f"{name} must be a text."
         return ""
     return clean(value)
+
+
+def _names(body: dict[str, Any], name: str, problems: dict[str, str]) -> list[str] | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        problems[name] = f"{name} must be a list of texts."
+        return None
+    return value
 
 
 def _check(texts: dict[str, str], problems: dict[str, str]) -> None:

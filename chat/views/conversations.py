@@ -82,6 +82,7 @@ def _whole(owner: Any, pk: UUID) -> dict[str, Any] | None:
     return {
         **_head(conversation),
         "system_prompt": conversation.system_prompt,
+        "servers_off": conversation.servers_off,
         "messages": [
             {
                 "id": message.pk,

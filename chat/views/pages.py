@@ -18,7 +18,9 @@ from chat.models import AgentRun, Conversation
 from chat.runs import supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
-from chat.views.shown import TURNS, sidebar_of, tool_count, turn_of, turns_of
+from chat.views.bodies import BadRequest
+from chat.views.server_choice import server_choices, servers_off
+from chat.views.shown import TURNS, sidebar_of, turn_of, turns_of
 
 THEMES = {"light", "dark"}
 THEME_COOKIE_SECONDS = 365 * 24 * 3600
@@ -121,11 +123,16 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         return await _refuse(request, conversation, problem, status=400)
     text, model_name = form.cleaned_data["message"], form.cleaned_data["model_name"]
     try:
+        # A box that is not ticked sends nothing: the form says that it had boxes.
+        chosen = request.POST.getlist("servers") if "has_servers" in request.POST else None
+        off = await in_pool(servers_off, int(request.user.pk or 0), chosen)
+        options = {"model_name": model_name, "servers_off": off}
         if conversation is None:
-            begin = Conversation.begin
-            stored = await in_writer(begin, request.user, text, model_name=model_name)
+            stored = await in_writer(Conversation.begin, request.user, text, **options)
         else:
-            stored = await in_writer(conversation.ask, text, model_name=model_name)
+            stored = await in_writer(conversation.ask, text, **options)
+    except BadRequest as error:
+        return await _refuse(request, conversation, str(error), status=400)
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
     await supervisor.start(stored)
@@ -162,6 +169,7 @@ async def _show(
 def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[str, Any]:
     turns = turns_of(shown, wanted + 1) if shown else []
     latest = turns[-1].run if turns else None
+    servers = server_choices(owner.pk, shown)
     return {
         "conversation": shown,
         "turns": turns[-wanted:],
@@ -169,7 +177,8 @@ def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[s
         "is_asking": latest is not None and latest.is_asking,
         "active_run": None if latest is None or latest.is_over else latest.run,
         "periods": sidebar_of(owner),
-        "tool_count": tool_count(owner.pk),
+        "servers": servers,
+        "tool_count": sum(server.tools for server in servers if server.is_on),
         "model_name": shown.current_model_name if shown else settings.LLM_MODEL,
         "model_names": settings.LLM_MODELS,
     }

@@ -10,6 +10,7 @@ from chat.runs import supervisor
 from chat.runs.pool import in_writer
 from chat.views.access import ApiRequest
 from chat.views.bodies import Question, read_question
+from chat.views.server_choice import servers_off
 
 
 async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> AgentRun | None:
@@ -36,6 +37,7 @@ def _store(
         return earlier, False
     options: dict[str, Any] = {
         "model_name": question.model_name,
+        "servers_off": servers_off(owner.pk, question.servers),
         "idempotency_key": question.idempotency_key,
     }
     try:

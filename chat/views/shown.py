@@ -14,13 +14,11 @@ from chat.models import (
     ACTIVE_STATUSES,
     AgentRun,
     Conversation,
-    MCPTool,
     Message,
     RunEvent,
     RunStatus,
     ToolRun,
 )
-from chat.runs.servers import servers_for
 from chat.steps import Step, Steps
 from chat.usage import Total, Usage
 from chat.views.rail import Asked, Call, Entry, Line, Text, Thinking, entries_of
@@ -227,8 +225,3 @@ def _period(conversation: Conversation) -> str:
         if age.days <= days:
             return name
     return "Older"
-
-
-def tool_count(user_id: int) -> int:
-    """How many tools this person is offered, as last seen."""
-    return MCPTool.objects.offered().filter(server__in=servers_for(user_id)).count()

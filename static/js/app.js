@@ -10,6 +10,7 @@ import "./follow-scroll.js";
 import "./live-status.js";
 import "./local-time.js";
 import "./question-card.js";
+import "./server-picker.js";
 import "./shortcuts.js";
 import "./sidebar.js";
 import "./suggestions.js";

@@ -67,7 +67,11 @@ class ChatComposer extends HTMLElement {
       const url = from ? `/api/conversations/${from}/messages/` : "/api/conversations/";
       // The same text sent again, because its answer got lost, is the same message.
       if (this.#key?.text !== text) this.#key = { text, value: randomName() };
-      const question = { message: text, model_name: this.form.elements.model_name?.value };
+      const question = {
+        message: text,
+        model_name: this.form.elements.model_name?.value,
+        servers: this.querySelector("server-picker")?.chosen,
+      };
       const started = await post(url, question, { "Idempotency-Key": this.#key.value });
       this.#key = null;
       drafts.write(from, "");

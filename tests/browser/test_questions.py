@@ -1,16 +1,16 @@
 """A tool's server asks: the card, its form, the keyboard, a reload, another tab."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from chat.models import MCPServer
 from tests.browser.conftest import NewContext
 from tests.browser.steps import ask, ended
+from tests.people import Person
 from tests.servers.asking_mcp_server import AskingMCPServer
-from tests.servers.model_server import ScriptedModelServer
-from tests.servers.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,21 +19,23 @@ REFUSED = "status of 400"
 
 
 @pytest.fixture(scope="module")
-def asking_site(site: Site, model_server: ScriptedModelServer) -> Iterator[Site]:
-    with (
-        AskingMCPServer() as asking,
-        Site(LLM_BASE_URL=model_server.base_url, MCP_SERVER_URL=asking.url) as running,
-    ):
+def asking() -> Iterator[AskingMCPServer]:
+    with AskingMCPServer() as running:
         yield running
 
 
+@pytest.fixture
+def asking_row(
+    alice: Person, add_server: Callable[..., MCPServer], asking: AskingMCPServer
+) -> MCPServer:
+    return add_server(alice, asking.url, slug="asking")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(new_context: NewContext, asking_site: Site) -> Page:
-    """Alice's page on a site whose tools ask."""
+async def page(new_context: NewContext, asking_row: MCPServer) -> Page:
+    """Alice's page, with a server that asks."""
     viewport = {"width": 1280, "height": 800}
-    context = await new_context(
-        base_url=asking_site.url, viewport=viewport, may_complain_of=REFUSED
-    )
+    context = await new_context(viewport=viewport, may_complain_of=REFUSED)
     opened = await context.new_page()
     await opened.goto("/")
     return opened
@@ -43,7 +45,7 @@ async def test_a_form_is_filled_in_with_the_keyboard(page: Page) -> None:
     await ask(page, BOOK)
     card = page.locator('question-card[data-state="open"]')
     await expect(card).to_contain_text("Whom shall I book for Friday?")
-    await expect(card.get_by_role("heading")).to_have_text("Tools asks you")
+    await expect(card.get_by_role("heading")).to_have_text("Asking asks you")
     # Nobody's focus is taken.
     await expect(card.locator(":focus")).to_have_count(0)
 

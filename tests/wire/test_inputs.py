@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.models import InputRequest, ToolRun
+from chat.models import InputRequest, MCPServer, ToolRun
 from tests.people import Person
 from tests.servers.asking_mcp_server import AskingMCPServer
 from tests.servers.site import Site
@@ -26,9 +26,10 @@ def asking() -> Iterator[AskingMCPServer]:
 
 
 @pytest.fixture
-def owner(new_site: Callable[..., Site], asking: AskingMCPServer) -> Iterator[Person]:
-    with Person("alice", new_site(MCP_SERVER_URL=asking.url)) as person:
-        yield person
+def owner(alice: Person, add_server: Callable[..., MCPServer], asking: AskingMCPServer) -> Person:
+    """Alice, with a server that asks."""
+    add_server(alice, asking.url, slug="asking")
+    return alice
 
 
 def asked(person: Person) -> tuple[dict[str, str], Frame]:
@@ -53,7 +54,7 @@ def test_an_answer_goes_on_with_the_call(owner: Person) -> None:
     started, question = asked(owner)
 
     assert question.data["mode"] == "form"
-    assert question.data["server"] == "Tools"
+    assert question.data["server"] == "Asking"
     assert question.data["schema"]["required"] == ["name"]
     assert answer(owner, question, "accept", content=ALICE).status_code == 200
     assert result_of(owner, started["run_id"]).startswith('Booked for Friday: {"name":"Alice"')
@@ -115,10 +116,10 @@ def test_a_question_is_its_owner_s_alone(owner: Person) -> None:
 
 
 def test_an_answer_in_another_process_is_heard(
-    owner: Person, new_site: Callable[..., Site], asking: AskingMCPServer
+    owner: Person, new_site: Callable[..., Site]
 ) -> None:
     started, question = asked(owner)
-    elsewhere = new_site(MCP_SERVER_URL=asking.url)
+    elsewhere = new_site()
 
     given = httpx.post(
         f"{elsewhere.url}/api/inputs/{question.data['id']}/answers/",
@@ -131,10 +132,12 @@ def test_an_answer_in_another_process_is_heard(
 
 
 def test_nobody_is_waited_for_for_ever(
-    new_site: Callable[..., Site], asking: AskingMCPServer
+    new_site: Callable[..., Site],
+    add_server: Callable[..., MCPServer],
+    asking: AskingMCPServer,
 ) -> None:
-    site = new_site(MCP_SERVER_URL=asking.url, INPUT_TIMEOUT_SECONDS="1")
-    with Person("alice", site) as alice:
+    with Person("alice", new_site(INPUT_TIMEOUT_SECONDS="1")) as alice:
+        add_server(alice, asking.url)
         started, question = asked(alice)
 
         assert result_of(alice, started["run_id"]) == "Not booked: cancel"
