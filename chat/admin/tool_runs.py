@@ -11,11 +11,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from chat.admin.chart import last_days
 from chat.admin.shown import LogAdmin, duration, link_to, preformatted, pretty_json, state_mark
-from chat.models import MCPTool, ToolRun, ToolRunState
+from chat.models import Attachment, MCPTool, ToolRun, ToolRunState
 
 PEEK_CHARACTERS = 60
 
@@ -80,7 +80,7 @@ class ToolRunAdmin(LogAdmin):
         ("outcome", "took", "iteration"),
         ("person", "conversation", "run_link"),
         ("created_at", "started_at", "finished_at"),
-        *("call_id", "arguments_shown", "result_shown", "downloads"),
+        *("call_id", "arguments_shown", "result_shown", "attachments", "downloads"),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -164,6 +164,12 @@ class ToolRunAdmin(LogAdmin):
     @admin.display(description="result")
     def result_shown(self, tool_run: ToolRun) -> str:
         return preformatted(tool_run.result) if tool_run.result else "none yet"
+
+    @admin.display(description="attachments")
+    def attachments(self, tool_run: ToolRun) -> str:
+        kept = Attachment.objects.filter(run=tool_run.run_id, call_id=tool_run.call_id)
+        links = ((each.get_absolute_url(), each, each.mime_type, each.bytes) for each in kept)
+        return format_html_join(" · ", '<a href="{}">{}</a> {}, {} bytes', links) or "none"
 
     @admin.display(description="downloads")
     def downloads(self, tool_run: ToolRun) -> str:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from chat.input_form import Field, fields_of
 from chat.steps import Step
+from chat.text import size_of
+from chat.views.files import File
 
 PEEK_CHARACTERS = 120
 RESULT_SHOWN_CHARACTERS = 20_000
@@ -113,8 +115,12 @@ class Call:
         return self.call.get("result", "")[RESULT_SHOWN_CHARACTERS:]
 
     @property
+    def files(self) -> list[File]:
+        return [File.of(each, self.label) for each in self.call.get("attachments", ())]
+
+    @property
     def size(self) -> int:
-        return len(self.call.get("result", "").encode("utf-8", "replace"))
+        return self.call.get("bytes") or size_of(self.call.get("result", ""))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

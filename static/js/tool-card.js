@@ -1,5 +1,6 @@
 // The card of one tool call, while it lives. It never opens or closes by itself.
 
+import { attachment } from "./attachments.js";
 import { asText, duration, peek, size } from "./format.js";
 
 const TICK_MS = 100;
@@ -57,13 +58,16 @@ class ToolCard extends HTMLElement {
     this.#set(".peek", [message, share].filter(Boolean).join(" · ") || String(progress));
   }
 
-  tool_result({ result, outcome, duration_ms }) {
+  tool_result({ result, outcome, duration_ms, bytes, attachments = [] }) {
     this.rest();
     this.#enter(outcome);
     this.#card.dataset.duration = duration_ms;
     this.#set(".took", duration(duration_ms));
     this.#set("[data-result]", result.slice(0, SHOWN_CHARACTERS));
-    this.#set(".size", size(result));
+    this.#set(".size", size(bytes));
+    const tool = this.querySelector(".what").textContent;
+    const entries = attachments.map((reference) => attachment(reference, tool));
+    this.querySelector(".attachments").replaceChildren(...entries);
     for (const part of this.querySelectorAll(".ended, .size")) part.hidden = false;
   }
 

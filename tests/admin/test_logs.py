@@ -6,7 +6,7 @@ import httpx
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from chat.models import ApiToken, MCPServer, ToolRun
+from chat.models import ApiToken, Attachment, MCPServer, ToolRun
 from tests.people import Person
 from tests.sse import ask
 
@@ -34,6 +34,16 @@ def test_the_tool_log_shows_the_call(alice: Person, carol: Person) -> None:
     assert alice.username in page
     assert "&quot;text&quot;: &quot;hello&quot;" in page
     assert '<span class="state good">Ok</span>' in page
+
+
+def test_a_tool_run_links_to_what_its_tool_gave_back(alice: Person, carol: Person) -> None:
+    ask(alice.api, "[[call picture]][[then]][[text ok]]")
+    attachment = Attachment.objects.get(run__owner=alice.user)
+    tool_run = ToolRun.objects.get(run__owner=alice.user)
+
+    page = carol.http.get(f"{LIST}{tool_run.pk}/change/").text
+
+    assert f'<a href="{attachment.get_absolute_url()}">image-1.png</a> image/png' in page
 
 
 def test_filters_and_search_leave_only_what_fits(alice: Person, carol: Person) -> None:
