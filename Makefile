@@ -9,7 +9,7 @@ run: ## Start everything on PORT (8000)
 	@$(VENV)/python manage.py setup
 	@exec $(VENV)/python manage.py serve
 
-test: develop lint ## Install what tests need and run all of them
+test: develop real-servers lint ## Install what tests need and run all of them
 	@$(VENV)/python -m pytest
 
 lint: develop ## Style, types, templates
@@ -30,6 +30,10 @@ bench: develop ## Relay latency under load, as a table
 develop:
 	@$(PYTHON) chatsite/bootstrap.py requirements-dev.txt
 	@$(VENV)/python -m tests.chromium
+
+.PHONY: real-servers
+real-servers: develop
+	@$(VENV)/python -m tests.servers.real.install
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
