@@ -116,6 +116,9 @@ class Calls:
             try:
                 return await self._under_way.run(work)
             except MCPError as error:
+                if not is_last and await self.questions.opened_all(error):
+                    generation = 0
+                    continue
                 fate = classify(error)
                 if fate in (Fate.LOST, Fate.UNSENT):
                     self._suspect(generation)

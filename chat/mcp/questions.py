@@ -11,11 +11,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import mcp.types
+from mcp import MCPError
 from mcp.client import ClientRequestContext
+from mcp.shared.exceptions import UrlElicitationRequiredError
+from mcp.types import URL_ELICITATION_REQUIRED
 
 from chat.mcp.naming import visible
 
 MAX_MESSAGE_CHARACTERS = 4_000
+MAX_ADDRESSES = 5
 Action = Literal["accept", "decline", "cancel"]
 
 
@@ -69,9 +73,22 @@ class Questions:
             self._listeners.remove(listener)
             _current.reset(token)
 
+    async def opened_all(self, error: MCPError) -> bool:
+        """Whether a call was refused until the person has opened addresses, and they all were."""
+        if error.code != URL_ELICITATION_REQUIRED:
+            return False
+        try:
+            asked = UrlElicitationRequiredError.from_error(error.error).elicitations
+        except ValueError:
+            return False
+        for params in asked[:MAX_ADDRESSES]:
+            if (await self.on_elicitation(None, params)).action != "accept":
+                return False
+        return 0 < len(asked) <= MAX_ADDRESSES
+
     async def on_elicitation(
-        self, context: ClientRequestContext, params: mcp.types.ElicitRequestParams
-    ) -> mcp.types.ElicitResult | mcp.types.ErrorData:
+        self, context: ClientRequestContext | None, params: mcp.types.ElicitRequestParams
+    ) -> mcp.types.ElicitResult:
         """The SDK's callback. A question that nobody can be asked is cancelled."""
         listener = self._listener()
         question = _question(params)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat.errors import ToolError
 from chat.mcp.hub import Hub
 from chat.mcp.questions import Answer, OnQuestion, Question
 from chat.mcp.toolbox import HubToolbox
@@ -115,3 +116,17 @@ async def test_only_safe_addresses_are_shown(hub: Hub, asking: AskingMCPServer) 
 
     assert shown == ["https://pay.example/1"]
     assert said == ["Confirmed: accept", "Confirmed: cancel", "Confirmed: cancel"]
+
+
+@pytest.mark.parametrize("era", ["2025-11-25"], indirect=True)
+async def test_a_call_that_wants_an_address_opened_first_is_made_again(
+    hub: Hub, asking: AskingMCPServer
+) -> None:
+    toolbox = await toolbox_of(hub, config(asking.url))
+
+    async def open_it(question: Question) -> Answer:
+        return Answer(action="accept" if "good" in question.url else "decline")
+
+    assert await call(toolbox, "gated", open_it, url="https://good.example/") == "open"
+    with pytest.raises(ToolError, match="required"):
+        await call(toolbox, "gated", open_it, url="https://bad.example/")

@@ -6,6 +6,8 @@ from mcp.server import MCPServer
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
+from mcp.shared.exceptions import UrlElicitationRequiredError
+from mcp.types import ElicitRequestURLParams
 from pydantic import BaseModel, Field
 
 from tests.servers.mcp_server import ScriptedMCPServer
@@ -23,7 +25,9 @@ def ask_for_booking(day: str) -> Elicit[Booking]:
 
 
 class AskingMCPServer(ScriptedMCPServer):
-    """`book` asks with a form; `confirm` asks to open an address (2025 only)."""
+    """`book` asks with a form; `confirm` asks to open an address (2025 only), `gated` refuses
+    to work before that.
+    """
 
     def _application(self) -> MCPServer:
         server = super()._application()
@@ -40,5 +44,15 @@ class AskingMCPServer(ScriptedMCPServer):
         async def confirm(context: Context, url: str) -> str:
             answer = await context.elicit_url("Please confirm it there.", url, "confirmation-1")
             return f"Confirmed: {answer.action}"
+
+        opened: list[str] = []
+
+        @server.tool(description="Works once the person has opened an address.")
+        async def gated(url: str) -> str:
+            if url in opened:
+                return "open"
+            opened.append(url)
+            asked = ElicitRequestURLParams(message="Sign in.", url=url, elicitation_id=url)
+            raise UrlElicitationRequiredError([asked])
 
         return server
