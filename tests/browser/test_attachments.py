@@ -1,5 +1,6 @@
 """Images, sounds and files of tools on their cards: while they come, and after a reload."""
 
+import json
 import re
 from pathlib import Path
 
@@ -106,3 +107,24 @@ async def test_a_wide_image_and_a_long_name_fit_a_phone(
     await expect(cards.nth(0).get_by_role("img")).to_be_visible()
     await expect(cards.nth(1).locator(".attachments .button")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
+async def test_hostile_files_run_nothing(page: Page) -> None:
+    script = "PHN2ZyBvbmxvYWQ9IndpbmRvdy5oaXQ9MSI+"
+    name = "%22%3E%3Cimg src=x onerror=window.hit=1%3E.html"
+    parts = [
+        {"type": "image", "mimeType": "image/svg+xml", "data": script},
+        {"type": "image", "mimeType": "image/png", "data": script},
+        {"type": "resource", "resource": {"uri": f"file:///{name}", "blob": script}},
+    ]
+
+    asked = f"[[call give {json.dumps({'result': {'content': parts}})}]][[then]][[text Hm.]]"
+    await ask_to_the_end(page, asked)
+
+    for _ in range(2):
+        (card,) = await (await open_cards(page.locator("[data-run]"))).all()
+        await expect(card.locator(".attachments li")).to_have_count(1)
+        await expect(card.locator(".attachments a")).to_contain_text('"><img src=x onerror=')
+        await expect(card.locator("img")).to_have_count(0)
+        assert await page.evaluate("window.hit") is None
+        await page.reload()
