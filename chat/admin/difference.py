@@ -54,13 +54,10 @@ def pretty(value: Mapping[str, Any]) -> str:
     """JSON in lines and in one order, up to MAX_CHARACTERS: small nests can fill gigabytes."""
     encoder = json.JSONEncoder(indent=2, ensure_ascii=False, sort_keys=True)
     text = ""
-    try:
-        for part in encoder.iterencode(value):
-            text += part
-            if len(text) > MAX_CHARACTERS:
-                return f"{text[:MAX_CHARACTERS]}\n… and more, which is not shown."
-    except RecursionError:
-        return "It is nested too deeply to be shown."
+    for part in encoder.iterencode(value):
+        text += part
+        if len(text) > MAX_CHARACTERS:
+            return f"{text[:MAX_CHARACTERS]}\n… and more, which is not shown."
     return text
 
 

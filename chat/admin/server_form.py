@@ -94,8 +94,17 @@ def check_names(value: str) -> None:
         )
 
 
+class ConfiguredServerForm(forms.ModelForm):
+    """For servers of the deployment: whether they are used, and by whom."""
+
+    class Meta:
+        model = MCPServer
+        fields = ("is_enabled", "groups")
+        widgets = {"groups": forms.CheckboxSelectMultiple}
+
+
 class MCPServerForm(forms.ModelForm):
-    """For servers that were added here; of those of the deployment, it shows a part."""
+    """For servers that are added here."""
 
     # Names without a dot are usual between containers; the model's own field refuses them.
     address = forms.CharField(
@@ -117,10 +126,8 @@ class MCPServerForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "address" in self.fields:
-            self.fields["address"].initial = self.instance.url
-        if "header_lines" in self.fields:
-            self.fields["header_lines"].initial = self.instance.headers
+        self.fields["address"].initial = self.instance.url
+        self.fields["header_lines"].initial = self.instance.headers
 
     def clean_address(self) -> str:
         address = str(self.cleaned_data["address"])

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from chat.admin.health import DAYS, Health, health_of
-from chat.admin.server_form import MCPServerForm
+from chat.admin.server_form import ConfiguredServerForm, MCPServerForm
 from chat.admin.shown import excerpt, state_mark
 from chat.mcp.check import check, era
 from chat.models import MCPServer, MCPTool
@@ -53,7 +53,6 @@ class ServerList(ChangeList):
 
 @admin.register(MCPServer)
 class MCPServerAdmin(admin.ModelAdmin):
-    form = MCPServerForm
     list_display = (
         *("name", "is_enabled", "state_and_why", "tools_shown", "calls_and_durations"),
         "last_seen_at",
@@ -66,11 +65,24 @@ class MCPServerAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ServerList
 
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, fields=self.list_editable, **kwargs)
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: MCPServer | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        # A form's own fields would be taken from a request even where the page does not show them.
+        form = MCPServerForm if self._is_entered(request, obj) else ConfiguredServerForm
+        return super().get_form(request, obj, change, form=form, **kwargs)
+
     def get_fieldsets(self, request: HttpRequest, obj: MCPServer | None = None) -> Any:
         if obj is None:
             return [(None, {"fields": ENTERED})]
-        may_change = self.has_change_permission(request, obj)
-        fields = ENTERED if may_change and not is_configured(obj) else CONFIGURED
+        fields = ENTERED if self._is_entered(request, obj) else CONFIGURED
         return [("Health", {"fields": HEALTH}), ("Configuration", {"fields": fields})]
 
     def get_readonly_fields(
@@ -91,6 +103,12 @@ class MCPServerAdmin(admin.ModelAdmin):
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
         # Nobody deletes single tools; with their server they go.
         return objects, counts, needed - {MCPTool._meta.verbose_name}, protected
+
+    def _is_entered(self, request: HttpRequest, server: MCPServer | None) -> bool:
+        """All of it is theirs to change; to those who may only look, headers are not shown."""
+        if server is None:
+            return True
+        return not is_configured(server) and self.has_change_permission(request, server)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.check_now)

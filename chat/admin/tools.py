@@ -118,9 +118,8 @@ class MCPToolAdmin(admin.ModelAdmin):
             short = fingerprint[:SHORT_FINGERPRINT]
             self._decided(request, tool, f"Accepted the definition {short}.")
         else:
-            messages.error(
-                request, f"{tool} has changed again since it was shown. Read what is new, please."
-            )
+            said = f"The tool {tool} has changed again since it was shown. Please read it anew."
+            messages.error(request, said)
             return redirect("admin:chat_mcptool_change", pk)
         if waiting_tools().exists():
             return redirect(reverse("admin:chat_mcptool_changelist", query={"state": "changed"}))
@@ -131,7 +130,7 @@ class MCPToolAdmin(admin.ModelAdmin):
         LogEntry.objects.log_actions(
             int(request.user.pk or 0), [tool], CHANGE, change_message=what, single_object=True
         )
-        messages.success(request, f"{tool} of {tool.server}: {what}")
+        messages.success(request, f"The tool {tool} of {tool.server}: {what}")
 
     @admin.display(description="tool", ordering="name")
     def name_shown(self, tool: MCPTool) -> str:
