@@ -6,8 +6,10 @@ import httpx
 import pytest
 from django.contrib import admin
 from django.urls import URLPattern, resolve, reverse
+from django.utils import timezone
 
 from chat import urls
+from chat.models import InputRequest
 from tests.people import Person
 from tests.sse import begin, read
 
@@ -17,6 +19,9 @@ OBJECT_ROUTES = {
     "create_message": "conversation_id",
     "run": "run_id",
     "attachment": "attachment_id",
+    "input": "input_id",
+    "answer_input": "input_id",
+    "api_answers": "input_id",
     "cancel_run": "run_id",
     "api_conversation": "conversation_id",
     "api_messages": "conversation_id",
@@ -53,7 +58,11 @@ def ids_of(alice: Person) -> dict[str, str]:
     (attachment,) = next(frame for frame in seen if frame.event == "tool_result").data[
         "attachments"
     ]
-    return started | {"attachment_id": resolve(attachment["url"]).kwargs["pk"]}
+    question = InputRequest.objects.create(
+        run_id=started["run_id"], message="A secret of Alice?", expires_at=timezone.now()
+    )
+    attachment_id = resolve(attachment["url"]).kwargs["pk"]
+    return started | {"attachment_id": attachment_id, "input_id": str(question.pk)}
 
 
 @pytest.mark.parametrize("name", sorted(OBJECT_ROUTES))
