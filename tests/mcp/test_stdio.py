@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import signal
-import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -16,32 +15,11 @@ import psutil
 import pytest
 
 from chat.errors import ToolError, ToolLost
-from chat.mcp.config import ServerConfig
 from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from chat.mcp.stdio_relay import LINES_A_MINUTE, MAX_LINE_CHARACTERS
-from chat.mcp.toolbox import HubToolbox
+from tests.mcp.children import SERVER, child, is_alive, pid_of
 from tests.mcp.steps import call, eventually, toolbox_of
-from tests.servers.site import ROOT
-
-SERVER = str(ROOT / "tests" / "servers" / "stdio_server.py")
-
-
-def child(*options: str, slug: str = "child", **values: Any) -> ServerConfig:
-    values = {"command": sys.executable, "args": ("-S", SERVER, *options)} | values
-    return ServerConfig(slug=slug, name=f"{slug.title()} tools", **values)
-
-
-async def pid_of(toolbox: HubToolbox) -> int:
-    return int((await call(toolbox, "who")).text)
-
-
-def is_alive(pid: int) -> bool:
-    """Alive, and no zombie that nobody has waited for."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_a_child_answers_and_is_gone_when_the_hub_closes(hub: Hub) -> None:
@@ -136,39 +114,6 @@ async def test_a_child_that_closes_a_pipe_is_replaced(hub: Hub, tool: str) -> No
     assert ToolLost in {type(outcome) for outcome in outcomes}
     assert await pid_of(toolbox) != first
     await eventually(lambda: not is_alive(first), "the old child is gone")
-
-
-async def test_what_a_child_has_started_goes_with_it(hub: Hub) -> None:
-    toolbox = await toolbox_of(hub, child())
-    grandchild = int((await call(toolbox, "raise_child")).text)
-    assert is_alive(grandchild)
-
-    await hub.aclose()
-
-    await eventually(lambda: not is_alive(grandchild), "the grandchild is gone", 1)
-
-
-async def test_a_child_that_wants_to_stay_is_made_to_go(hub: Hub) -> None:
-    toolbox = await toolbox_of(hub, child("--deaf", "--stubborn"))
-    pid = await pid_of(toolbox)
-    began = time.monotonic()
-
-    await hub.aclose()
-
-    assert not is_alive(pid)
-    assert time.monotonic() - began < 4
-
-
-async def test_a_child_is_gone_even_when_the_one_who_closes_is_cancelled(hub: Hub) -> None:
-    toolbox = await toolbox_of(hub, child("--deaf", "--stubborn"))
-    pid = await pid_of(toolbox)
-    (owner,) = (task for task in asyncio.all_tasks() if task.get_name() == "mcp child")
-
-    owner.cancel()
-    await eventually(lambda: hub.health()[0].state != "ready", "it is being left")
-    owner.cancel()
-
-    await eventually(lambda: not is_alive(pid), "the child is gone", 1)
 
 
 async def test_a_flood_on_stderr_blocks_nobody_and_fills_no_log(
