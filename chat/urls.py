@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat.views import attachments, conversations, health, inputs, pages, runs, stream
+from chat.views import attachments, conversations, health, inputs, oauth, pages, runs, stream
 
 urlpatterns = [
     # Pages
@@ -15,6 +15,18 @@ urlpatterns = [
     path("runs/<uuid:pk>/cancellations/", pages.cancel_run, name="cancel_run"),
     path("inputs/<uuid:pk>/", inputs.question, name="input"),
     path("inputs/<uuid:pk>/answers/", inputs.answer, name="answer_input"),
+    path("tools/<slug:slug>/authorisation/", oauth.authorisation, name="authorisation"),
+    path(
+        "tools/<slug:slug>/authorisation/requests/",
+        oauth.request_authorisation,
+        name="request_authorisation",
+    ),
+    path(
+        "tools/<slug:slug>/authorisation/revocations/",
+        oauth.revoke_authorisation,
+        name="revoke_authorisation",
+    ),
+    path("oauth/mcp/callback", oauth.callback, name="oauth_callback"),
     path("theme/", pages.theme, name="theme"),
     path("attachments/<uuid:pk>/", attachments.item, name="attachment"),
     # The wire

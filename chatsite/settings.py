@@ -147,6 +147,12 @@ MCP_SERVER_URL = web_address("MCP_SERVER_URL")
 MCP_API_KEY = env.str("MCP_API_KEY", default="").strip()
 # Whether servers that admins add may be in private networks, or on this machine.
 MCP_ALLOW_PRIVATE_NETWORKS = switch("MCP_ALLOW_PRIVATE_NETWORKS", default=DEBUG)
+# Encrypts the tokens of MCP servers in the database.
+MCP_TOKEN_KEY = env.str("MCP_TOKEN_KEY", default="").strip() or SECRET_KEY
+if MCP_TOKEN_KEY != SECRET_KEY and len(MCP_TOKEN_KEY) < 32:
+    raise ImproperlyConfigured(
+        "MCP_TOKEN_KEY is too short: it must be a random text of 32 characters or more."
+    )
 DEMO_MCP_SERVER = switch("DEMO_MCP_SERVER", default=True)
 # Set by `manage.py serve`, which starts the demo server on a free port.
 DEMO_MCP_URL = web_address("DEMO_MCP_URL")
@@ -158,7 +164,7 @@ MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=Fa
 # What `${NAME}` in the configuration of a server may stand for. Never what is ours.
 OWN_SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD"),
-    *("OPENROUTER_API_KEY", "LLM_API_KEY", "MCP_API_KEY"),
+    *("OPENROUTER_API_KEY", "LLM_API_KEY", "MCP_API_KEY", "MCP_TOKEN_KEY"),
 }
 MCP_SECRETS = {name: value for name, value in os.environ.items() if name not in OWN_SECRETS}
 MCP_CONFIG = env.str("MCP_CONFIG", default="").strip()
@@ -175,6 +181,14 @@ if MCP_CONFIG:
         )
     except ConfigurationError as error:
         raise ImproperlyConfigured(f"MCP_CONFIG cannot be used.\n{error}") from error
+
+# -- runs -------------------------------------------------------------------------------
+RUN_RECOVERY = (env.str("RUN_RECOVERY", default="") or "continue").lower()
+if RUN_RECOVERY not in {"continue", "interrupt"}:
+    raise ImproperlyConfigured(
+        "RUN_RECOVERY must be continue (go on where a crash cut an answer) or interrupt (end it)."
+    )
+DRAIN_SECONDS = positive("DRAIN_SECONDS", 20, zero=True)
 
 # -- limits -----------------------------------------------------------------------------
 MAX_ACTIVE_RUNS_PER_USER = whole("MAX_ACTIVE_RUNS_PER_USER", 8)

@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.contrib import admin
 
-from chat.admin import access, conversations, runs, servers, tool_runs, tools
+from chat.admin import access, authorisations, conversations, runs, servers, tool_runs, tools
 
-__all__ = ["access", "conversations", "runs", "servers", "tool_runs", "tools"]
+__all__ = ["access", "authorisations", "conversations", "runs", "servers", "tool_runs", "tools"]
 
 admin.site.site_header = f"{settings.SITE_NAME} · logs"
 admin.site.site_title = settings.SITE_NAME

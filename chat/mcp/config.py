@@ -2,6 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Tokens(Protocol):
+    """The access tokens of an authorisation, kept by somebody else. Equal where they are the same
+    authorisation, whatever became of its tokens.
+    """
+
+    async def current(self) -> str:
+        """The access token. Raises oauth_errors.Unauthorised."""
+        ...
+
+    async def renewed(self, rejected: str) -> str:
+        """Another one than `rejected`, which the server did not take. Raises Unauthorised."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,13 +26,18 @@ class ServerConfig:
     `headers` and `env` hold its own credentials, nobody else's. The deadlines are hard: nothing
     that a server does or leaves undone makes a run wait longer. A call may be silent for
     `call_timeout_seconds`, and last for `call_total_seconds` where it reports progress.
-    `may_be_private`: its address may lead to a private network, because the deployment wants it.
+    `may_repeat`: after a crash, tools that say they are harmless may be called again.
+    `tokens` come on top of them; where `is_personal`, they are one person's, and the connection
+    serves nobody else. `may_be_private`: its address may lead to a private network, because the
+    deployment wants it.
     """
 
     slug: str
     name: str
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: Tokens | None = None
+    is_personal: bool = False
     may_be_private: bool = False
     command: str = ""
     args: tuple[str, ...] = field(default=(), repr=False)
@@ -31,3 +51,4 @@ class ServerConfig:
     wait_seconds: float = 5
     heartbeat_seconds: float = 30
     calls_at_once: int = 64
+    may_repeat: bool = False

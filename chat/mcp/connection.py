@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
 from chat.mcp.network import Guard, GuardedTransport, origin_of
+from chat.mcp.oauth_bearer import BearerTransport
 from chat.mcp.stdio import stdio_transport
 from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
 
@@ -87,7 +88,10 @@ class Connection:
     async def _open_http(self, stack: contextlib.AsyncExitStack) -> Transport:
         config = self._config
         limits = httpx2.Limits(max_connections=config.calls_at_once + 8)
-        isolation = IsolatingTransport(GuardedTransport(guard_of(config), limits=limits))
+        network: httpx2.AsyncBaseTransport = GuardedTransport(guard_of(config), limits=limits)
+        if config.tokens:
+            network = BearerTransport(network, config.tokens)
+        isolation = IsolatingTransport(network)
         http = await stack.enter_async_context(
             httpx2.AsyncClient(
                 transport=isolation,

@@ -9,7 +9,8 @@ from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
 
 from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
 from chat.mcp.health import State
-from chat.mcp.network import AddressRefused
+from chat.mcp.network import NotSent
+from chat.mcp.oauth_errors import Unauthorised
 
 TOO_LARGE = "the result is larger than can be accepted"
 REFUSED = "it refused our credentials"
@@ -63,7 +64,7 @@ def reason_of(error: BaseException) -> str:
     match _root(error):
         case TimeoutError() | httpx2.TimeoutException():
             return "it did not answer in time"
-        case AddressRefused() as refused:
+        case NotSent() as refused:
             return str(refused)
         case httpx2.ConnectError():
             return "the connection was refused"
@@ -85,7 +86,8 @@ def _root(error: BaseException) -> BaseException:
 
 def state_of(error: BaseException) -> State:
     """Down, or in need of an authorisation that no new attempt will bring."""
-    return "unauthorised" if reason_of(error).startswith(REFUSED) else "down"
+    is_ours = isinstance(_root(error), Unauthorised)
+    return "unauthorised" if is_ours or reason_of(error).startswith(REFUSED) else "down"
 
 
 def reason_of_status(status: int) -> str:

@@ -44,8 +44,12 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 
 
-class AddressRefused(httpx2.ConnectError):
-    """Nothing was connected to; the text says why, in words for an admin."""
+class NotSent(httpx2.ConnectError):
+    """A request was not sent; the text says why, in words for an admin."""
+
+
+class AddressRefused(NotSent):
+    """Nothing was connected to."""
 
 
 class Reach(Enum):

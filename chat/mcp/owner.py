@@ -30,6 +30,7 @@ LIST_SECONDS = 5
 RELIST_PAUSE_SECONDS = 0.2
 HEALTHY_SECONDS = 1
 RETRY_SECONDS = (0.25, 30)
+REFUSED_SECONDS = 300
 CLOSE_SECONDS = 4
 FAREWELL_SECONDS = 0.25
 KNOWN_DOWN_SECONDS = 0.5
@@ -112,14 +113,21 @@ class Owner:
             self._wake.set()
 
     async def _ready(self, seconds: float, after: int = 0) -> tuple[Client, int]:
-        """The connection; wait so long for it, and for a newer one than `after`."""
+        """The connection; wait so long for it, and for a newer one than `after`.
+
+        Not for one that needs an authorisation: that takes a person.
+        """
         self._ensure_started()
         if self.state != "ready" or self._generation <= after:
             self._wake.set()
-            await self._until(lambda: self.state == "ready" and self._generation > after, seconds)
+            await self._until(lambda: self._is_newer(after), seconds)
         if self.state != "ready" or self._client is None:
             raise ServerUnavailable(f"{self.config.name} cannot be reached: {self.why}.")
         return self._client, self._generation
+
+    def _is_newer(self, after: int) -> bool:
+        is_ready = self.state == "ready" and self._generation > after
+        return is_ready or self.state == "unauthorised"
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         """The condition holds, or the server is not in use any more, or time is up."""
@@ -152,7 +160,9 @@ class Owner:
             if time.monotonic() - self._ready_at >= HEALTHY_SECONDS:
                 pause = RETRY_SECONDS[0]
             elif not self._is_closed:
-                await self._rest(pause, failed)
+                # Asking again and again does not make an authorisation; people do.
+                is_refused = failed == "unauthorised"
+                await self._rest(REFUSED_SECONDS if is_refused else pause, failed)
                 pause = min(pause * 2, RETRY_SECONDS[1])
         # For those who still wait; the hub, which left this server, hears nothing of it any more.
         await self._move("unknown", "")

@@ -1,6 +1,13 @@
 """Storage. One row per thing; the rules of the data are constraints."""
 
 from chat.models.access import ApiToken
+from chat.models.authorisations import (
+    AuthorisationRequest,
+    MCPAuthorisation,
+    Unreadable,
+    seal,
+    unseal,
+)
 from chat.models.conversations import Conversation, Message
 from chat.models.inputs import InputRequest
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus
@@ -12,8 +19,10 @@ __all__ = [
     "AgentRun",
     "ApiToken",
     "Attachment",
+    "AuthorisationRequest",
     "Conversation",
     "InputRequest",
+    "MCPAuthorisation",
     "MCPServer",
     "MCPTool",
     "Message",
@@ -21,4 +30,7 @@ __all__ = [
     "RunStatus",
     "ToolRun",
     "ToolRunState",
+    "Unreadable",
+    "seal",
+    "unseal",
 ]

@@ -20,6 +20,11 @@ class MCPServer(models.Model):
         CONFIG = "config", "MCP_CONFIG"
         ADMIN = "admin", "added here"
 
+    class Authorisation(models.TextChoices):
+        NONE = "none", "none, or the headers above"
+        SHARED = "shared", "OAuth: an admin, once for all"
+        PERSONAL = "personal", "OAuth: each person for themselves"
+
     class State(models.TextChoices):
         UNKNOWN = "unknown", "not used yet"
         CONNECTING = "connecting"
@@ -39,11 +44,25 @@ class MCPServer(models.Model):
     # For reading only: what is started is what MCP_CONFIG says, never what a row says.
     command = models.CharField(max_length=500, blank=True, editable=False)
     headers = models.JSONField(default=dict, blank=True)
+    authorisation = models.CharField(
+        max_length=8,
+        choices=Authorisation.choices,
+        default=Authorisation.NONE,
+        help_text="Whose account at the server its tools act for.",
+    )
+    # Our registration at its authorisation server, where that cannot be made on the fly.
+    oauth_client_id = models.CharField("client ID", max_length=500, blank=True, editable=False)
+    oauth_client_secret = models.TextField(blank=True, editable=False)
     timeout_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="For one call. Empty: TOOL_TIMEOUT_SECONDS."
     )
     groups = models.ManyToManyField(
         Group, blank=True, help_text="Who may use its tools. None: everybody."
+    )
+    may_repeat = models.BooleanField(
+        "may repeat calls",
+        default=False,
+        help_text="After a crash, call tools again that say they only read or are idempotent.",
     )
     is_enabled = models.BooleanField("enabled", default=True)
     state = models.CharField(
@@ -60,6 +79,11 @@ class MCPServer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_configured(self) -> bool:
+        """By the deployment, which knows its address; one in a form may be anybody's."""
+        return self.source != self.Source.ADMIN
 
 
 class ToolQuerySet(models.QuerySet["MCPTool"]):

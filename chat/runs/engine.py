@@ -46,6 +46,7 @@ class Engine:
         self.journal = Journal(on_cancel_requested=self.stop)
         self.works: dict[UUID, Work] = {}
         self.waiting_inputs: dict[UUID, asyncio.Event] = {}
+        self.is_leaving = False
         self.tasks: list[asyncio.Task[None]] = []
 
     def stop(self, run_id: UUID) -> None:
@@ -64,7 +65,7 @@ class Engine:
         """The tools that a conversation may use."""
         access = await in_pool(read_access, conversation)
         self.hub.configure(access.configs)
-        return self.hub.open_toolbox(access.slugs, access.may_offer)
+        return self.hub.open_toolbox(access.slugs, access.may_offer, access.personal)
 
     async def aclose(self) -> None:
         """What runs said until now is stored; connections are closed."""

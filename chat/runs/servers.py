@@ -5,16 +5,21 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 
-from chat.mcp.config import ServerConfig
+from chat.mcp.config import ServerConfig, Tokens
 from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
+from chat.runs.tokens import StoredTokens
 from chat.tools import Tool
+
+Authorisation = MCPServer.Authorisation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
-    """`configs`: all servers in use. `slugs`: those that this conversation may use.
+    """`configs`: all servers in use. `slugs`: those that this conversation may use; of servers
+    that people authorise for themselves, only with one of `personal`.
 
     `accepted`: the accepted fingerprint of each tool by (slug, name); "" where it is switched
     off. A tool that is not there is new: its first definition is accepted.
@@ -22,6 +27,7 @@ class Access:
 
     configs: list[ServerConfig]
     slugs: frozenset[str]
+    personal: frozenset[Tokens]
     accepted: Mapping[tuple[str, str], str]
 
     def may_offer(self, tool: Tool) -> bool:
@@ -41,8 +47,11 @@ def read_access(conversation: Conversation) -> Access:
     closed = _closed_to(conversation.owner_id) | set(conversation.servers_off)
     rows = MCPTool.objects.filter(server__in=servers).order_by()
     tools = rows.values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")
+    found = (config_of(server, conversation.owner_id) for server in servers)
+    configs = [config for config in found if config]
     return Access(
-        configs=[config for server in servers if (config := config_of(server))],
+        configs=configs,
+        personal=frozenset(c.tokens for c in configs if c.is_personal and c.tokens),
         slugs=frozenset(server.slug for server in servers if server.slug not in closed),
         accepted={
             (slug, name): fingerprint if is_enabled else ""
@@ -68,26 +77,46 @@ def _closed_to(user_id: int) -> set[str]:
     return kept - set(theirs)
 
 
-def config_of(server: MCPServer) -> ServerConfig | None:
-    """What the hub needs to know of a server; None for a row whose configuration is gone."""
+def config_of(server: MCPServer, user_id: int | None = None) -> ServerConfig | None:
+    """What the hub needs to know of a server; None for a row whose configuration is gone.
+
+    With a person's own authorisation, where the server wants those.
+    """
+    config = _configured(server)
+    if config is None or not server.url or server.authorisation == Authorisation.NONE:
+        return config
+    is_personal = server.authorisation == Authorisation.PERSONAL
+    tokens = tokens_of(server, user_id if is_personal else None)
+    return replace(config, tokens=tokens, is_personal=is_personal)
+
+
+def tokens_of(server: MCPServer, user_id: int | None) -> StoredTokens:
+    """Of this person, or the shared ones where there is none."""
+    if server.authorisation == Authorisation.PERSONAL:
+        place = reverse("authorisation", kwargs={"slug": server.slug})
+        rows = server.authorisations.filter(user=user_id, user__isnull=False)
+        hint = f"authorise it at {place}"
+    else:
+        rows = server.authorisations.filter(user=None)
+        hint = "an admin has to authorise it"
+    return StoredTokens(authorisation=rows.values_list("pk", flat=True).first(), hint=hint)
+
+
+def _configured(server: MCPServer) -> ServerConfig | None:
     if server.source == MCPServer.Source.CONFIG:
         named = (c for c in settings.MCP_CONFIG_SERVERS if server.slug in _slugs_of(c))
-        return next((replace(config, slug=server.slug) for config in named), None)
+        own = {"slug": server.slug, "may_repeat": server.may_repeat}
+        return next((replace(config, **own) for config in named), None)
     return ServerConfig(
         slug=server.slug,
         name=server.name,
         url=server.url,
         headers=_headers(server),
-        may_be_private=_may_be_private(server),
+        may_be_private=server.is_configured or settings.MCP_ALLOW_PRIVATE_NETWORKS,
         call_timeout_seconds=server.timeout_seconds or settings.TOOL_TIMEOUT_SECONDS,
         call_total_seconds=settings.TOOL_TOTAL_TIMEOUT_SECONDS,
+        may_repeat=server.may_repeat,
     )
-
-
-def _may_be_private(server: MCPServer) -> bool:
-    """What the deployment configured, it knows; an address in a form may be anybody's."""
-    is_ours = server.source != MCPServer.Source.ADMIN
-    return is_ours or settings.MCP_ALLOW_PRIVATE_NETWORKS
 
 
 def _headers(server: MCPServer) -> dict[str, str]:
