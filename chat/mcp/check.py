@@ -47,6 +47,8 @@ class Findings:
     name: str
     state: State = "unknown"
     failure: str = ""
+    # What follows is the farewell, and its failure no finding.
+    is_complete: bool = False
     implementation: str = ""
     protocol_version: str = ""
     seconds: float = 0
@@ -86,12 +88,11 @@ async def check(config: ServerConfig, call: ToolCall | None = None) -> Findings:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await looking.run(_look(config, call, found))
-    except ToolError as error:
-        found.failure = line(str(error), MAX_REASON_CHARACTERS)
     except Exception as error:  # Whatever a server does: it is a finding.
-        reason = line(reason_of(error), MAX_REASON_CHARACTERS)
-        found.failure = f"{config.name} cannot be used: {reason}."
-        found.state = state_of(error)
+        if not found.is_complete:
+            reason = line(reason_of(error), MAX_REASON_CHARACTERS)
+            found.failure = f"{config.name} cannot be used: {reason}."
+            found.state = state_of(error)
     found.seconds = found.seconds or time.monotonic() - began
     await looking.settle(CLOSE_SECONDS)
     return found
@@ -132,13 +133,19 @@ async def _look(config: ServerConfig, call: ToolCall | None, found: Findings) ->
         found.list_seconds = time.monotonic() - began
         if call:
             await _try(calls, call, found)
+        found.is_complete = True
 
 
 async def _try(calls: Calls, call: ToolCall, found: Findings) -> None:
     if call.name not in found.catalog.fingerprints:
-        raise ToolError(f"{found.name} has no usable tool named {call.name!r}.")
+        found.failure = f"{found.name} has no usable tool named {call.name!r}."
+        return
     began = time.monotonic()
-    found.result = to_result(await calls.call(call.name, dict(call.arguments)))
+    try:
+        found.result = to_result(await calls.call(call.name, dict(call.arguments)))
+    except ToolError as error:
+        found.failure = line(str(error), MAX_REASON_CHARACTERS)
+        return
     found.call_seconds = time.monotonic() - began
     if found.result.is_error:
         found.failure = f"{line(call.name)} has answered with an error."

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from chat.mcp.check import Findings, check, line
 from chat.mcp.config import ServerConfig
@@ -27,6 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--arguments", metavar="JSON", default="{}", help="for that call")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # What the SDK has to log of a server's odd ways would stand between the findings.
+        for name in ("mcp", "client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         configs = chosen(options["server"])
         call = asked_call(options["call"], options["arguments"])
         if call and len(configs) != 1:
@@ -56,7 +61,10 @@ class Command(BaseCommand):
 
 def chosen(name: str) -> list[ServerConfig]:
     """The servers in use, or the one that is meant. Raises CommandError."""
-    servers = known_servers()
+    try:
+        servers = known_servers()
+    except DatabaseError as error:
+        raise CommandError(f"The database cannot be read ({error}). Run setup first.") from error
     if not name:
         used = [config for server in servers if server.is_enabled and (config := config_of(server))]
         if not used:
