@@ -95,11 +95,11 @@ def check_names(value: str) -> None:
 
 
 class ConfiguredServerForm(forms.ModelForm):
-    """For servers of the deployment: whether they are used, and by whom."""
+    """For servers of the deployment: whether they are used, by whom and in whose name."""
 
     class Meta:
         model = MCPServer
-        fields = ("is_enabled", "groups")
+        fields = ("authorisation", "is_enabled", "groups", "may_repeat")
         widgets = {"groups": forms.CheckboxSelectMultiple}
 
 
@@ -121,7 +121,10 @@ class MCPServerForm(forms.ModelForm):
 
     class Meta:
         model = MCPServer
-        fields = ("name", "slug", "timeout_seconds", "is_enabled", "groups")
+        fields = (
+            *("name", "slug", "authorisation", "timeout_seconds"),
+            *("is_enabled", "groups", "may_repeat"),
+        )
         widgets = {"groups": forms.CheckboxSelectMultiple}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

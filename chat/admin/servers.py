@@ -24,13 +24,14 @@ HEALTH = (
     *("state_shown", "reason", "era_shown", "tools_shown", "last_seen_at"),
     *("calls", "outcomes", "durations", "source"),
 )
-ENTERED = ("name", "slug", "address", "header_lines", "timeout_seconds", "is_enabled", "groups")
-CONFIGURED = ("name", "slug", "where", "is_enabled", "groups")
+USED = ("is_enabled", "groups", "may_repeat")
+ENTERED = (*("name", "slug", "address", "header_lines", "authorisation", "timeout_seconds"), *USED)
+CONFIGURED = (*("name", "slug", "where", "authorisation"), *USED)
 
 
 def is_configured(server: MCPServer | None) -> bool:
     """By the deployment, not here."""
-    return server is not None and server.source != MCPServer.Source.ADMIN
+    return server is not None and server.is_configured
 
 
 def health(server: MCPServer) -> Health:
@@ -119,7 +120,7 @@ class MCPServerAdmin(admin.ModelAdmin):
         server = get_object_or_404(MCPServer, pk=pk)
         if not self.has_change_permission(request, server):
             raise PermissionDenied
-        config = config_of(server)
+        config = config_of(server, request.user.pk)
         if request.method != "POST" or not is_used(server) or config is None:
             if request.method == "POST":
                 messages.error(request, f"{server} is not configured any more.")

@@ -174,7 +174,8 @@ def test_only_web_addresses_are_servers(carol: Person, address: str) -> None:
 
 def test_a_server_may_be_added_by_its_name_in_a_network(carol: Person) -> None:
     path = "/admin/chat/mcpserver/add/"
-    answer = post(carol, path, name="Inner", slug="inner", address="http://tools:8000/mcp")
+    fields = {"name": "Inner", "slug": "inner", "authorisation": "none"}
+    answer = post(carol, path, **fields, address="http://tools:8000/mcp")
 
     server = MCPServer.objects.get(slug="inner")
     assert answer.status_code == 302

@@ -27,7 +27,8 @@ AddServer = Callable[..., MCPServer]
 
 def entered(row: MCPServer, **values: object) -> dict[str, object]:
     fields = {"name": row.name, "slug": row.slug, "address": row.url, "is_enabled": "on"}
-    return fields | {"header_lines": "", "timeout_seconds": ""} | values
+    rest = {"header_lines": "", "timeout_seconds": "", "authorisation": "none"}
+    return fields | rest | values
 
 
 def rows_of(page: str) -> dict[str, str]:
@@ -132,7 +133,7 @@ def test_what_the_deployment_configured_is_only_switched_and_kept_to_groups(
     after = MCPServer.objects.get(pk=row.pk)
     assert (after.name, after.url, after.headers) == (row.name, row.url, {})
     names = set(re.findall(r'<(?:input|textarea|select)[^>]* name="([^"]+)"', shown))
-    assert names & set(entered(row)) == {"is_enabled"}
+    assert names & set(entered(row)) == {"is_enabled", "authorisation"}
     assert carol.http.get(f"{SERVERS}{row.pk}/delete/").status_code == 403
 
 
@@ -153,6 +154,16 @@ def test_those_who_may_only_look_see_no_headers(desk: Desk, bob: Person) -> None
     answer = bob.http.post(checks, data={"csrfmiddlewaretoken": token}, headers=headers)
     assert answer.status_code == 403
     assert desk.server.methods == []
+
+
+def test_a_server_that_wants_oauth_leads_to_its_authorisation(carol: Person, desk: Desk) -> None:
+    link = f"/servers/{desk.row.slug}/"
+    before = carol.http.get(desk.page).text
+
+    post(carol, desk.page, **entered(desk.row, authorisation="shared"))
+
+    assert link not in before
+    assert link in carol.http.get(desk.page).text
 
 
 def test_a_server_goes_with_its_tools(carol: Person, desk: Desk) -> None:
@@ -244,8 +255,8 @@ def test_the_list_costs_the_same_however_many_servers_there_are(
         add_server(alice, f"http://127.0.0.1:{closed_port()}/mcp", is_enabled=False)
 
     assert queries() == before
-    # The session and the person are two of them.
-    assert before <= 8
+    # Two for the session and the person, three for the health, the rows and how many there are.
+    assert before <= 7, before
 
 
 # -- a check -----------------------------------------------------------------------------
