@@ -57,6 +57,12 @@ class RunActive(ChatError):
     code = "RUN_ACTIVE"
 
 
+class Restarting(ChatError):
+    """This process takes no new runs; another one, or its successor, will in a moment."""
+
+    code = "RESTARTING"
+
+
 class TooManyRuns(ChatError):
     """The person has started too much at once. They may try again after `retry_after_seconds`."""
 

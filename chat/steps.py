@@ -51,6 +51,12 @@ class Steps:
         return fold
 
     @property
+    def begun(self) -> list[Step]:
+        """The steps, or none where nothing was recorded of them."""
+        is_new = len(self.steps) == 1 and self.steps[0] == Step()
+        return [] if is_new else self.steps
+
+    @property
     def final_text(self) -> str:
         """The answer: the text after the last tool result."""
         last = self.steps[-1]

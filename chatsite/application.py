@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable
+from signal import SIGINT
 from typing import Any
 
 from channels.auth import AuthMiddlewareStack
@@ -86,7 +87,7 @@ class Site:
                 await self.begin()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await supervisor.shut_down()
+                await supervisor.shut_down(drain_seconds=settings.DRAIN_SECONDS)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -103,5 +104,8 @@ def _end_under_twisted() -> Any:
     """A Deferred: Twisted waits for it before it stops the loop."""
     from twisted.internet.defer import Deferred
 
-    ending = asyncio.wait_for(supervisor.shut_down(), SHUTDOWN_SECONDS)
+    # Ctrl-C: a person is waiting.
+    is_hurried = getattr(sys.modules["twisted.internet.reactor"], "_exitSignal", 0) == SIGINT
+    drain = 0 if is_hurried else settings.DRAIN_SECONDS
+    ending = asyncio.wait_for(supervisor.shut_down(drain_seconds=drain), drain + SHUTDOWN_SECONDS)
     return Deferred.fromFuture(asyncio.ensure_future(ending))

@@ -21,6 +21,7 @@ os.environ |= {
     "MEDIA_DIR": f"{FOLDER}/media",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
+    "DRAIN_SECONDS": "1",
     # The servers that tests add in the admin listen on this machine.
     "MCP_ALLOW_PRIVATE_NETWORKS": "true",
     **dict.fromkeys(
@@ -36,6 +37,7 @@ os.environ |= {
             "MCP_TOKEN_KEY",
             "MCP_CONFIG",
             "DEMO_MCP_URL",
+            "RUN_RECOVERY",
             "HTTPS",
             "ADMIN_PASSWORD",
             "SITE_NAME",

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from chat import events, transcript
 from chat.agent.memory import Memory
 from chat.agent.ports import Provider, Record, Toolbox
+from chat.agent.resume import resume
 from chat.agent.step import Reply, run_step
 from chat.agent.tool_calls import run_tool_calls
 from chat.errors import ContextTooLong, LimitReached, ProviderError
+from chat.steps import Step
 from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
 
@@ -35,20 +37,28 @@ async def run_agent(
     toolbox: Toolbox,
     record: Record,
     limits: Limits,
+    begun: Sequence[Step] = (),
 ) -> None:
     """Answer the last question of `history`; the last event recorded is `done`.
 
-    Raises ProviderError when the model fails and LimitReached after `limits.iterations` steps
-    that all asked for tools; whoever started the loop records the ending then.
+    `begun`: what was recorded of this answer before it was cut; it is gone on with. Raises
+    ProviderError when the model fails and LimitReached after `limits.iterations` steps that all
+    asked for tools; whoever started the loop records the ending then.
     """
     discovery = await toolbox.discover()
     for failure in discovery.failures:
         await record(events.notice(failure, code="MCP_TOOLS_ERROR"))
     tools = {tool.name: tool for tool in discovery.tools}
     memory = Memory(history, max_tokens=limits.context_tokens, left_out=limits.turns_left_out)
-    known_ids, lost = call_ids(history), 0
     usage: Mapping[str, float] | None = None
-    for iteration in range(1, limits.iterations + 1):
+    finished = 0
+    if begun:
+        resumed, finished = await resume(begun, toolbox, record, offered=list(tools))
+        memory.add(resumed)
+        # What the steps before used is not known: neither is the sum.
+        usage = {}
+    known_ids, lost = call_ids(memory.messages) | call_ids(history), 0
+    for iteration in range(finished + 1, limits.iterations + 1):
         reply = await _ask(provider, memory, discovery.tools, record, iteration)
         usage = reply.usage if usage is None else add_usage(usage, reply.usage)
         if not reply.calls:

@@ -34,6 +34,7 @@ def prepared(config: ServerConfig, catalog: Catalog) -> tuple[Tool, ...]:
             remote_name=definition.name,
             title=_title(definition),
             fingerprint=catalog.fingerprints[definition.name],
+            may_repeat=config.may_repeat and _is_harmless(definition),
         )
         for definition in catalog.definitions
     )
@@ -53,6 +54,12 @@ def offered_tools(of_servers: Sequence[Sequence[Tool]]) -> list[Tool]:
         if len(offered) == MAX_TOOLS:
             break
     return list(offered.values())
+
+
+def _is_harmless(definition: mcp.types.Tool) -> bool:
+    """What the server says of it; a hint suggests, and an admin has to agree."""
+    hints = definition.annotations
+    return bool(hints and (hints.read_only_hint or hints.idempotent_hint))
 
 
 def visible(text: str) -> str:

@@ -60,7 +60,8 @@ class Conversation(models.Model):
 
         `model_name` (one of settings.LLM_MODELS) and `servers_off` (slugs) are the
         conversation's from now on. Raises RunActive if an answer is in progress here,
-        TooManyRuns past the person's limits; nothing is stored then. With a known `idempotency_key`: the first question's run, again.
+        TooManyRuns past the person's limits; nothing is stored then. With a known
+        `idempotency_key`: the first question's run, again.
         """
         try:
             with transaction.atomic():

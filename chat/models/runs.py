@@ -28,6 +28,7 @@ class AgentRun(models.Model):
 
     `lease` grows by one each time a process takes the run over; only the process that holds
     the current lease may write events. `last_seq` is the number of the last stored event.
+    `takeovers` counts how often a process died on it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -44,6 +45,7 @@ class AgentRun(models.Model):
     )
     model_name = models.CharField(max_length=200)
     lease = models.PositiveIntegerField(default=0)
+    takeovers = models.PositiveSmallIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)
     finish_reason = models.CharField(max_length=20, blank=True)
     error_code = models.CharField(max_length=40, blank=True)

@@ -12,23 +12,35 @@ from chat.errors import ChatError, RunLost
 from chat.models import AgentRun
 from chat.runs.engine import Engine
 from chat.runs.inputs import Asker
+from chat.runs.pool import in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
+from chat.runs.recovery import give_up
 from chat.runs.toolbox import RunToolbox
 from chat.runs.work import Work
+from chat.steps import Steps
 from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
 
 
-async def execute(run: AgentRun, history: list[ChatMessage], work: Work, engine: Engine) -> None:
-    """Answer the claimed run's question; whatever happens, it has one ending when this returns."""
-    recorder = Recorder(engine.journal, run)
+async def execute(
+    run: AgentRun, history: list[ChatMessage], work: Work, engine: Engine, begun: Steps
+) -> None:
+    """Answer the claimed run's question; `begun` is what another process has recorded of it.
+
+    Whatever happens, it has one ending when this returns, or is another process's.
+    """
+    recorder = Recorder(engine.journal, run, begun)
+    work.close = recorder.close
     work.is_claimed.set()
     try:
         work.is_cancellable = True
         await _answer(run, history, work, recorder, engine)
     except asyncio.CancelledError:
-        await _stopped(work, recorder)
+        if work.is_leaving:
+            await _hand_over(run, recorder)
+        else:
+            await _stopped(work, recorder)
     except RunLost:
         logger.warning("Run %s was taken over by another process", run.pk)
     except ChatError as error:
@@ -63,7 +75,18 @@ async def _answer(
             context_tokens=settings.LLM_CONTEXT_TOKENS,
             turns_left_out=run.turns_left_out,
         ),
+        begun=recorder.steps.begun,
     )
+
+
+async def _hand_over(run: AgentRun, recorder: Recorder) -> None:
+    """Store what was recorded, then let another process have the run at once."""
+    try:
+        await recorder.settle()
+        await in_writer(give_up, run.pk, run.lease)
+    except ChatError as error:
+        # Then its heartbeat runs out instead.
+        logger.warning("Run %s could not be handed over: %s", run.pk, error)
 
 
 async def _stopped(work: Work, recorder: Recorder) -> None:

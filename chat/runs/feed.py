@@ -35,6 +35,8 @@ class Batch:
 async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
     """Frames after number `after`, several at a time, ending with the terminal event.
 
+    Ends before it where this process is about to end: read on elsewhere, or a moment later.
+
     A comment line every KEEP_ALIVE_SECONDS keeps proxies from closing a quiet stream.
     """
     quiet_since = time.monotonic()
@@ -50,7 +52,8 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
             after += len(batch.frames)
             quiet_since = time.monotonic()
             yield b"".join(batch.frames)
-        if batch.is_end:
+        if batch.is_end or (house.is_leaving and log and log.failure):
+            # Over; or this process has given the run up, and another one goes on with it.
             return
         if not batch.frames:
             await _moved(log, quiet_since)

@@ -66,6 +66,17 @@ class Journal:
         if log.failure:
             raise log.failure
 
+    async def settle(self, log: RunLog) -> None:
+        """Return when nothing of this log is waiting; from then on it is not ours.
+
+        Raises what append raises.
+        """
+        while log.settled < log.added and not log.failure:
+            await log.wait(LOOK_AGAIN_SECONDS)
+        if log.failure:
+            raise log.failure
+        self._drop(log, RunLost("This process has given the run up."))
+
     def beat(self) -> None:
         """Move the heartbeat of every run of this process."""
         for log in self._logs.values():

@@ -36,6 +36,14 @@ class Recorder:
         self.steps.apply(event)
         await self._journal.append(self._log, event, self._effect(event))
 
+    def close(self) -> None:
+        """Record nothing more: what comes now is another process's."""
+        self._is_over = True
+
+    async def settle(self) -> None:
+        """Return when all that was recorded is stored; forget the run. Raises as Journal does."""
+        await self._journal.settle(self._log)
+
     async def end(self, ending: ChatEvent) -> None:
         """Record an ending from outside of the loop: calls that are still open end first."""
         is_stop = ending.data.get("finish_reason") == "cancelled"

@@ -1,46 +1,22 @@
-"""Runs whose process is gone: each gets its one ending, by whoever notices first."""
+"""Runs whose process is gone, or gave them up: whoever notices first goes on with them."""
 
-import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.conf import settings
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from chat import events
-from chat.errors import RunLost
-from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus
-from chat.runs.journal import Journal
-from chat.runs.pool import in_pool, in_writer
-from chat.runs.recorder import INTERRUPTED, Recorder
+from chat.models import ACTIVE_STATUSES, AgentRun, InputRequest, RunEvent, RunStatus
+from chat.runs.recorder import INTERRUPTED
 from chat.steps import Steps
 
-logger = logging.getLogger(__name__)
-
-# Three heartbeats missed. With the sweep every second: over within 15 s of a restart.
-ORPHANED_AFTER_SECONDS = 12
-
-
-async def interrupt_orphans(journal: Journal) -> None:
-    """Take over each orphaned run (a guarded update: one winner) and end it as interrupted."""
-    for run_id, lease in await in_pool(orphans):
-        taken = await in_writer(take_over, run_id, lease)
-        if taken is None:
-            continue
-        run, steps = taken
-        recorder = Recorder(journal, run, steps)
-        try:
-            await recorder.end(_ending(run, steps))
-        except RunLost:
-            logger.warning("Run %s was taken over by another process", run.pk)
-        else:
-            logger.info("Run %s had lost its process and was ended", run.pk)
-
-
-def _ending(run: AgentRun, steps: Steps) -> events.ChatEvent:
-    if run.cancel_requested_at:
-        return events.done(steps.final_text, finish_reason="cancelled", usage={})
-    return events.error("The server stopped while it answered.", code=INTERRUPTED)
+# Three heartbeats missed.
+ORPHANED_AFTER_SECONDS = 15
+MAX_TAKEOVERS = 3
+# The heartbeat of a run that its process gave up: older than any other.
+GIVEN_UP = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def orphans() -> list[tuple[UUID, int]]:
@@ -53,9 +29,41 @@ def orphans() -> list[tuple[UUID, int]]:
 
 def take_over(run_id: UUID, lease: int) -> tuple[AgentRun, Steps] | None:
     """Make an orphaned run ours; None if another process was faster."""
+    now = timezone.now()
     mine = AgentRun.objects.filter(pk=run_id, lease=lease, status__in=ACTIVE_STATUSES)
-    if not mine.update(lease=F("lease") + 1, status=RunStatus.RUNNING, heartbeat_at=timezone.now()):
+    has_died = Q(heartbeat_at__gt=GIVEN_UP)
+    is_won = mine.update(
+        lease=F("lease") + 1,
+        takeovers=F("takeovers") + Case(When(has_died, then=1), default=0),
+        status=RunStatus.RUNNING,
+        started_at=Case(When(started_at=None, then=now), default=F("started_at")),
+        heartbeat_at=now,
+    )
+    if not is_won:
         return None
+    # The call that asked is lost with its process; nobody waits for the answer.
+    InputRequest.objects.filter(run=run_id, state=InputRequest.State.OPEN).update(
+        state=InputRequest.State.CANCELLED
+    )
     rows = RunEvent.objects.filter(run_id=run_id).order_by("seq")
     steps = Steps.of(row.to_event() for row in rows.iterator())
-    return AgentRun.objects.get(pk=run_id), steps
+    return AgentRun.objects.select_related("conversation").get(pk=run_id), steps
+
+
+def give_up(run_id: UUID, lease: int) -> None:
+    """Let another process have a run of ours at once."""
+    ours = AgentRun.objects.filter(pk=run_id, lease=lease, status__in=ACTIVE_STATUSES)
+    ours.update(heartbeat_at=GIVEN_UP)
+
+
+def ending_of(run: AgentRun, steps: Steps) -> events.ChatEvent | None:
+    """How a run that was taken over has to end; None where it is to be gone on with."""
+    if run.cancel_requested_at:
+        return events.done(steps.final_text, finish_reason="cancelled", usage={})
+    if settings.RUN_RECOVERY == "interrupt":
+        return events.error("The server stopped while it answered.", code=INTERRUPTED)
+    if run.takeovers > MAX_TAKEOVERS:
+        return events.error(
+            f"The server stopped {run.takeovers} times while it answered.", code=INTERRUPTED
+        )
+    return None

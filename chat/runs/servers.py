@@ -105,8 +105,8 @@ def tokens_of(server: MCPServer, user_id: int | None) -> StoredTokens:
 def _configured(server: MCPServer) -> ServerConfig | None:
     if server.source == MCPServer.Source.CONFIG:
         named = (c for c in settings.MCP_CONFIG_SERVERS if server.slug in _slugs_of(c))
-        own = {"slug": server.slug, "may_repeat": server.may_repeat}
-        return next((replace(config, **own) for config in named), None)
+        found = (replace(config, slug=server.slug) for config in named)
+        return next((replace(config, may_repeat=server.may_repeat) for config in found), None)
     return ServerConfig(
         slug=server.slug,
         name=server.name,

@@ -10,23 +10,34 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
+from chat.errors import Restarting, RunLost
+from chat.events import ChatEvent
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
 from chat.runs.inputs import settle
-from chat.runs.pool import in_writer
-from chat.runs.recovery import interrupt_orphans
+from chat.runs.pool import in_pool, in_writer
+from chat.runs.recorder import Recorder
+from chat.runs.recovery import ending_of, orphans, take_over
 from chat.runs.work import Work
+from chat.steps import Steps
 from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 4
-SWEEP_SECONDS = 1
+HEARTBEAT_SECONDS = 5
+SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 4
+
+
+def check_open() -> None:
+    """Raise Restarting once this process takes no new runs."""
+    if engine().is_leaving:
+        raise Restarting("The server is restarting. Please try again in a moment.")
 
 
 async def start(run: AgentRun) -> None:
@@ -35,8 +46,7 @@ async def start(run: AgentRun) -> None:
     if run.pk in house.works:
         return
     watch_over(house)
-    work = house.works[run.pk] = Work(run.pk)
-    work.task = _spawn(_live(work, run, house), f"run {run.pk}")
+    _begin(run, house, None)
 
 
 async def cancel(run: AgentRun) -> bool:
@@ -66,15 +76,36 @@ def watch_over(house: Engine) -> None:
         house.tasks = [_spawn(_beat(house), "heartbeat"), _spawn(_sweep(house), "recovery")]
 
 
-async def shut_down() -> None:
-    """End what is running here as interrupted, within LAST_WORDS_SECONDS, and close all parts."""
+async def shut_down(*, drain_seconds: float = 0) -> None:
+    """Take no new runs, give those that live here `drain_seconds` to end, hand over the rest.
+
+    With RUN_RECOVERY=interrupt they are ended as interrupted instead. Then close all parts.
+    """
     house = engine()
-    tasks = house.tasks + [work.task for work in house.works.values() if work.task]
-    for task in tasks:
+    house.is_leaving = True
+    for task in house.tasks[1:]:
         task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
+    await _ended(house, drain_seconds)
+    for work in list(house.works.values()):
+        if settings.RUN_RECOVERY == "continue":
+            work.leave()
+        elif work.task:
+            work.task.cancel()
+    await _ended(house, LAST_WORDS_SECONDS)
+    for task in house.tasks:
+        task.cancel()
     await house.aclose()
+
+
+async def _ended(house: Engine, seconds: float) -> None:
+    tasks = [work.task for work in house.works.values() if work.task]
+    if tasks and seconds:
+        await asyncio.wait(tasks, timeout=seconds)
+
+
+def _begin(run: AgentRun, house: Engine, begun: Steps | None) -> None:
+    work = house.works[run.pk] = Work(run.pk)
+    work.task = _spawn(_live(work, run, house, begun), f"run {run.pk}")
 
 
 def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -84,18 +115,23 @@ def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None
     )
 
 
-async def _live(work: Work, run: AgentRun, house: Engine) -> None:
+async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -> None:
+    """A run from its start, or from where another process has left it with `begun`."""
     title = str(run.conversation)
     try:
-        history = await in_writer(claim, run)
+        if begun is None:
+            history = await in_writer(claim, run)
+        else:
+            history = await in_pool(run.conversation.transcript, run)
         if history is None:
             return
         is_first = [message["role"] for message in history].count("user") == 1
         await announce(run, title, "new" if is_first else "running")
-        await execute(run, history, work, house)
+        await execute(run, history, work, house, begun or Steps())
     finally:
         house.works.pop(run.pk, None)
-    await announce(run, title, "finished")
+    if not work.is_leaving:
+        await announce(run, title, "finished")
 
 
 async def _beat(house: Engine) -> None:
@@ -107,10 +143,35 @@ async def _beat(house: Engine) -> None:
 async def _sweep(house: Engine) -> None:
     while True:
         try:
-            await interrupt_orphans(house.journal)
+            await recover(house)
         except Exception:  # The watch goes on when the database is back.
             logger.exception("Looking for orphaned runs failed")
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def recover(house: Engine) -> None:
+    """Take over each orphaned run (a guarded update: one winner) and go on with it, or end it."""
+    for run_id, lease in await in_pool(orphans):
+        if run_id in house.works:
+            continue
+        taken = await in_writer(take_over, run_id, lease)
+        if taken is None:
+            continue
+        run, steps = taken
+        if ending := ending_of(run, steps):
+            await _end(run, steps, ending, house)
+        else:
+            logger.info("Run %s had lost its process and goes on here", run.pk)
+            _begin(run, house, steps)
+
+
+async def _end(run: AgentRun, steps: Steps, ending: ChatEvent, house: Engine) -> None:
+    try:
+        await Recorder(house.journal, run, steps).end(ending)
+    except RunLost:
+        logger.warning("Run %s was taken over by another process", run.pk)
+    else:
+        logger.info("Run %s had lost its process and was ended", run.pk)
 
 
 def claim(run: AgentRun) -> list[ChatMessage] | None:

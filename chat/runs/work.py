@@ -1,6 +1,7 @@
 """A run as a task of this process."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,9 +15,19 @@ class Work:
     is_claimed: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancellable: bool = False
     is_stopping: bool = False
+    is_leaving: bool = False
+    close: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
         """Cancel the run, once: the model's request is closed and running tools are cancelled."""
         if not self.is_stopping and self.is_cancellable and self.task:
             self.task.cancel()
         self.is_stopping = True
+
+    def leave(self) -> None:
+        """End it here and now, without an ending: another process goes on with it."""
+        self.is_leaving = True
+        # First: what happens because of this is not what happened in the run.
+        self.close()
+        if self.task:
+            self.task.cancel()

@@ -7,6 +7,7 @@ from channels.layers import get_channel_layer
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from chat.runs.engine import engine
 from chat.runs.pool import in_pool
 
 PROBE_SECONDS = 3
@@ -18,8 +19,12 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database and channel layer answer, else 503 with which does not."""
+    """200 when database and channel layer answer, else 503 with which does not.
+
+    503 also once the process is about to end: whoever balances load shall look elsewhere.
+    """
     states = {
+        "process": "leaving" if engine().is_leaving else "ok",
         "database": await _state(in_pool(_ask_database)),
         "channel_layer": await _state(_ask_layer()),
     }

@@ -123,6 +123,7 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         return await _refuse(request, conversation, problem, status=400)
     text, model_name = form.cleaned_data["message"], form.cleaned_data["model_name"]
     try:
+        supervisor.check_open()
         # A box that is not ticked sends nothing: the form says that it had boxes.
         chosen = request.POST.getlist("servers") if "has_servers" in request.POST else None
         off = await in_pool(servers_off, int(request.user.pk or 0), chosen)

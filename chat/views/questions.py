@@ -17,9 +17,10 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
     """Store the request's question and start its run; None if the conversation is not theirs.
 
     A repeated Idempotency-Key gives the first request's run. Raises BadRequest, RunActive,
-    TooManyRuns.
+    TooManyRuns, Restarting.
     """
     question = read_question(request)
+    supervisor.check_open()
     target = conversation_id or question.conversation_id
     found = await in_writer(_store, request.person, question, target)
     if found is None:

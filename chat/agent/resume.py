@@ -1,0 +1,73 @@
+"""Going on with a run that was cut: what is finished is kept, what is not known is said so."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from chat import events, transcript
+from chat.agent.ports import Record, Toolbox
+from chat.agent.tool_calls import run_tool_calls
+from chat.steps import Step
+from chat.tools import ToolCall
+from chat.transcript import ChatMessage
+
+LOST = (
+    "The server stopped while this tool was running. Its outcome is unknown: it may have been "
+    "executed or not; do not assume either way."
+)
+
+
+async def resume(
+    begun: Sequence[Step], toolbox: Toolbox, record: Record, *, offered: Sequence[str]
+) -> tuple[list[ChatMessage], int]:
+    """Bring the steps of a run to the end of the last one that can be finished.
+
+    Finished steps and calls are never repeated. Calls that had not started are executed; those
+    that had are lost, unless their tool may be repeated. A step that was cut in its text is void:
+    the model is to be asked again. Returns the messages of the finished steps, and how many of
+    them asked for tools.
+    """
+    steps = deepcopy(list(begun))
+    last = steps.pop() if steps else Step()
+    finished = [step for step in steps if step.content or step.calls]
+    iterations = sum(bool(step.calls) for step in finished)
+    if last.calls:
+        await _finish(last.calls, toolbox, record, offered)
+        finished.append(last)
+        iterations += 1
+    elif last.content or last.reasoning:
+        await record(events.step_restarted(iterations + 1))
+    return transcript.of_steps(finished), iterations
+
+
+async def _finish(
+    calls: list[dict[str, Any]], toolbox: Toolbox, record: Record, offered: Sequence[str]
+) -> None:
+    """Give every call of a step its result."""
+    again = []
+    for call in calls:
+        if "outcome" in call:
+            continue
+        tool = toolbox.find(call["name"])
+        if call.get("state") != "running" or (tool and tool.may_repeat):
+            again.append(call)
+            continue
+        call["result"] = LOST
+        await record(
+            events.tool_result(call["id"], call["name"], LOST, outcome="lost", duration_ms=0)
+        )
+    results = await run_tool_calls(list(map(_as_call, again)), toolbox, record, offered=offered)
+    for call, result in zip(again, results, strict=True):
+        call["result"], call["bytes"] = result.text, result.whole_bytes
+
+
+def _as_call(call: dict[str, Any]) -> ToolCall:
+    raw = call.get("invalid_arguments", "")
+    return ToolCall(
+        id=call["id"],
+        name=call["name"],
+        arguments=call["arguments"],
+        invalid_arguments=raw,
+        problem="The arguments are not a valid JSON object." if raw else "",
+        extra=call.get("extra", {}),
+    )
