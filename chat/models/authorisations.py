@@ -136,6 +136,11 @@ class AuthorisationRequest(models.Model):
         )
 
     @classmethod
+    def open_for(cls, user_id: int) -> int:
+        """How many of a person have neither ended nor expired."""
+        return cls.objects.filter(user=user_id, expires_at__gt=timezone.now()).count()
+
+    @classmethod
     def close(cls, user_id: int, state: str) -> "AuthorisationRequest | None":
         """This person's request with that state, which nobody gets a second time."""
         theirs = cls.objects.filter(

@@ -1,5 +1,6 @@
 """Authorisations at MCP servers: a person is sent away, and comes back to where they were."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from chat.models import (
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.tokens import grant_of, oauth_client, to_json
 
+FIND_SECONDS = 20
+# Of one person, in the lifetime of a request: each may register this site anew somewhere.
+MAX_REQUESTS = 10
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Returned:
@@ -32,10 +37,18 @@ class Returned:
 
 async def send_away(server: MCPServer, user_id: int, *, is_shared: bool, redirect_uri: str) -> str:
     """The address at which this person authorises the server. Raises AuthorisationFailed."""
-    async with oauth_client(server.url, is_ours=server.is_configured) as http:
-        place = await find_place(http, server.url)
-        known = await in_pool(_registration, server, place, redirect_uri)
-        known = known or await register(http, place, redirect_uri, settings.SITE_NAME)
+    if await in_pool(AuthorisationRequest.open_for, user_id) >= MAX_REQUESTS:
+        raise AuthorisationFailed("You have asked for this often. Please wait ten minutes.")
+    try:
+        async with (
+            asyncio.timeout(FIND_SECONDS),
+            oauth_client(server.url, is_ours=server.is_configured) as http,
+        ):
+            place = await find_place(http, server.url)
+            known = await in_pool(_registration, server, place, redirect_uri)
+            known = known or await register(http, place, redirect_uri, settings.SITE_NAME)
+    except TimeoutError as error:
+        raise AuthorisationFailed("Its authorisation server did not answer in time.") from error
     address, pending = begin(place, known, redirect_uri)
     await in_writer(
         AuthorisationRequest.open,

@@ -188,6 +188,18 @@ def test_an_answer_must_be_complete_in_time_and_of_the_server_that_was_asked(
     assert not MCPAuthorisation.objects.filter(server=personal).exists()
 
 
+def test_nobody_asks_without_end(
+    alice: Person, authority: OAuthServer, personal: MCPServer
+) -> None:
+    for _ in range(10):
+        sent_away(alice)
+
+    refused = post(alice, PAGE, "requests")
+
+    assert refused.status_code == 502
+    assert "asked for this often" in refused.text
+
+
 def test_an_expired_token_is_refreshed_unnoticed(
     alice: Person, authority: OAuthServer, personal: MCPServer
 ) -> None:

@@ -26,6 +26,8 @@ def names() -> set[str]:
         ("SQLITE_SYNCHRONOUS", "OFF"),
         ("SECRET_KEY", ""),
         ("HTTPS", "maybe"),
+        ("MCP_TOKEN_KEY", "short"),
+        ("MCP_ALLOW_PRIVATE_NETWORKS", "sometimes"),
     ],
 )
 def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> None:
