@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 Kind = Literal["same", "removed", "added", "gap"]
 MAX_CHARACTERS = 40_000
+MORE = "… and more, which is not shown."
 CONTEXT_LINES = 3
 # Blank, and in none of the categories that say so.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -47,7 +48,9 @@ def words(old: str, new: str) -> list[Piece]:
     matcher = difflib.SequenceMatcher(None, before, after)
     pieces = _pieces(matcher.get_opcodes(), before, after)
     grouped = itertools.groupby(pieces, key=lambda piece: piece.kind)
-    return [Piece(kind, "".join(piece.text for piece in group)) for kind, group in grouped]
+    joined = [Piece(kind, "".join(piece.text for piece in group)) for kind, group in grouped]
+    is_cut = max(len(old), len(new)) > MAX_CHARACTERS
+    return [*joined, Piece("gap", MORE)] if is_cut else joined
 
 
 def pretty(value: Mapping[str, Any]) -> str:
@@ -57,7 +60,7 @@ def pretty(value: Mapping[str, Any]) -> str:
     for part in encoder.iterencode(value):
         text += part
         if len(text) > MAX_CHARACTERS:
-            return f"{text[:MAX_CHARACTERS]}\n… and more, which is not shown."
+            return f"{text[:MAX_CHARACTERS]}\n{MORE}"
     return text
 
 

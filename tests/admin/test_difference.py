@@ -79,4 +79,5 @@ def test_long_descriptions_that_share_nothing_are_compared_quickly() -> None:
     pieces = difference.words(old, new)
 
     assert sum(len(piece.text) for piece in pieces) <= 2 * difference.MAX_CHARACTERS + 100
+    assert pieces[-1] == Piece("gap", "… and more, which is not shown.")
     assert time.monotonic() - began < 2
