@@ -199,3 +199,18 @@ async def test_a_proxy_that_gives_up_in_mid_call_loses_the_call(hub: Hub) -> Non
 
         with pytest.raises(ToolLost):
             await call(toolbox, "ok")
+
+
+async def test_progress_holds_off_the_deadline_for_silence_but_not_the_last_one(
+    hub: Hub, server: ScriptedMCPServer
+) -> None:
+    times = {"call_timeout_seconds": 0.6, "call_total_seconds": 2}
+    toolbox = await toolbox_of(hub, config(server.url, **times))
+
+    result = await call(toolbox, "slow", seconds=1.5, steps=10)
+    assert result.text == "slow but done"
+
+    began = time.monotonic()
+    with pytest.raises(ToolTimeout):
+        await call(toolbox, "slow", seconds=30, steps=200)
+    assert 1.5 < time.monotonic() - began < 3

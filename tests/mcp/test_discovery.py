@@ -6,6 +6,7 @@ import time
 
 from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
+from chat.mcp.naming import MAX_TOOLS
 from tests.mcp.steps import call, config, eventually, toolbox_of
 from tests.servers.bare_mcp_server import BareMCPServer
 from tests.servers.mcp_server import Era, ScriptedMCPServer, closed_port
@@ -182,3 +183,33 @@ async def test_a_flood_of_announcements_is_answered_with_few_lists(
         lambda: "late" in heard[-1].catalog.fingerprints, "the last announcement is heard"
     )
     assert server.lists < 10
+
+
+async def test_all_pages_are_listed_and_as_many_offered_as_a_model_takes(hub: Hub) -> None:
+    with BareMCPServer([definition(f"tool-{number}") for number in range(200)]) as server:
+        server.page_size = 30
+        hub.configure([config(server.url)])
+
+        discovery = await hub.open_toolbox().discover()
+
+        assert server.methods.count("tools/list") == 7
+        assert len(hub.health()[0].catalog.definitions) == 200
+        assert [tool.name for tool in discovery.tools] == [f"tool-{n}" for n in range(MAX_TOOLS)]
+        assert discovery.failures == ["72 tools are left out: 128 are as many as fit."]
+
+
+async def test_a_list_without_end_is_given_up(hub: Hub, heard: list[ServerHealth]) -> None:
+    with BareMCPServer([definition(f"tool-{number}") for number in range(60)]) as server:
+        server.page_size = 1
+        hub.configure([config(server.url, wait_seconds=3)])
+
+        discovery = await hub.open_toolbox().discover()
+
+    assert "does not end" in discovery.failures[0]
+
+
+async def test_neither_sampling_nor_roots_are_declared(hub: Hub) -> None:
+    with BareMCPServer([definition("ok")]) as server:
+        await toolbox_of(hub, config(server.url))
+
+        assert set(server.capabilities) == {"elicitation"}

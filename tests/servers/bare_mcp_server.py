@@ -24,6 +24,8 @@ class BareMCPServer:
     """Lists exactly `definitions`. Calls: `ok` answers, `cut` breaks off, `gate` waits for
     `opened`, `huge` and `huge_event` answer with that many `megabytes`, `liar` with `structured`.
 
+    `capabilities` are those that the client has declared. With `page_size` it lists in pages.
+
     With `status` set, every request is answered with that status and nothing else; while
     `is_frozen`, none is answered at all.
     """
@@ -36,6 +38,8 @@ class BareMCPServer:
         self.calls: list[str] = []
         self.methods: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.page_size = 0
+        self.capabilities: dict[str, Any] = {}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/mcp"
         app = Starlette(routes=[Route("/mcp", self._answer, methods=["GET", "POST", "DELETE"])])
@@ -77,14 +81,24 @@ class BareMCPServer:
             return Response(status_code=202)
         match message["method"]:
             case "initialize":
+                self.capabilities = message["params"]["capabilities"]
                 return _result(message, _greeting())
             case "tools/list":
-                return _result(message, {"tools": self.definitions})
+                return _result(message, self._page(message.get("params") or {}))
             case "tools/call":
                 return await self._call(message)
             case _:
                 error = {"code": -32601, "message": "Method not found"}
                 return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    def _page(self, params: Json) -> Json:
+        """All definitions, or `page_size` of them from a cursor on."""
+        if not self.page_size:
+            return {"tools": self.definitions}
+        start = int(params.get("cursor") or 0)
+        end = start + self.page_size
+        more = {"nextCursor": str(end)} if end < len(self.definitions) else {}
+        return {"tools": self.definitions[start:end], **more}
 
     async def _call(self, message: Json) -> Response:
         name = message["params"]["name"]
