@@ -40,7 +40,7 @@ OWN_ROUTES = {
     "api_conversations",
     "oauth_callback",
 }
-# About a server that many may use, and this person's authorisation there: tests/mcp/test_oauth.py.
+# About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
 SERVER_ROUTES = {"authorisation", "request_authorisation", "revoke_authorisation"}
 OPEN_ROUTES = {"healthz", "readyz", "theme"}
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")

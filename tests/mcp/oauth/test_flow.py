@@ -24,6 +24,7 @@ from tests.mcp.oauth.steps import (
     sent_away,
 )
 from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.oauth_server import OAuthServer
 from tests.servers.sdk_oauth_server import SDKOAuthServer
 from tests.servers.site import Site
@@ -197,19 +198,18 @@ def test_a_hostile_metadata_address_is_not_asked(
 
 
 def test_what_a_configured_server_names_may_not_be_private(
-    authority: OAuthServer, new_site: Callable[..., Site]
+    authority: OAuthServer, mcp_server: ScriptedMCPServer, new_site: Callable[..., Site]
 ) -> None:
     """The server itself may be: the deployment named it. Its authorisation server was not."""
     site = new_site(MCP_SERVER_URL=authority.mcp.url, MCP_ALLOW_PRIVATE_NETWORKS="false")
-    with Person("dora", site) as dora:
-        rows = MCPServer.objects.filter(source="environment")
-        before = dict(rows.values("authorisation", "slug", "url")[0])
-        rows.update(authorisation="personal")
-        try:
-            page = f"/tools/{before['slug']}/authorisation/"
-            refused = post(dora, page, "requests")
-        finally:
-            rows.update(**before)
+    rows = MCPServer.objects.filter(source="environment")
+    rows.update(authorisation="personal")
+    try:
+        with Person("dora", site) as dora:
+            refused = post(dora, f"/tools/{rows.get().slug}/authorisation/", "requests")
+    finally:
+        # As the other processes on this database want it.
+        rows.update(authorisation="none", url=mcp_server.url)
 
     assert refused.status_code == 502
     assert "leads to a private network" in refused.text
