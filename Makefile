@@ -23,8 +23,9 @@ format: develop ## Let ruff and djade write it right
 	@$(VENV)/ruff format .
 	@find templates -name '*.html' -print0 | xargs -0 $(VENV)/djade --target-version 5.2 || true
 
-bench: develop ## Relay latency under load, as a table
-	@$(VENV)/python -m tests.bench
+bench: develop ## Speed beside a plain relay; SHAPES="S1 S2 S3 S4 S5 length idle" for all of it
+	@$(PYTHON) chatsite/bootstrap.py requirements-bench.txt
+	@$(VENV)/python -m tests.bench $(SHAPES)
 
 .PHONY: develop
 develop:
