@@ -138,6 +138,9 @@ def _check(metadata: OAuthMetadata, url: str) -> None:
     """What the specification has clients refuse."""
     if "S256" not in (metadata.code_challenge_methods_supported or ()):
         raise AuthorisationFailed("Its authorisation server does not know PKCE with S256.")
-    is_plain = metadata.authorization_endpoint.scheme != "https"
-    if is_plain and urlsplit(url).scheme == "https":
+    page = metadata.authorization_endpoint
+    if page.scheme != "https" and urlsplit(url).scheme == "https":
         raise AuthorisationFailed("Its authorisation page is not encrypted.")
+    # What stands before an @ would look like the host that people are to trust.
+    if page.username or page.password:
+        raise AuthorisationFailed("The address of its authorisation page is not valid.")

@@ -66,7 +66,8 @@ class ProtectedMCPServer(BareMCPServer):
 class OAuthServer:
     """`subject` is who is signed in there; they agree to all that is asked.
 
-    `metadata_address`: where the MCP server says its metadata is. `takes_registrations` off:
+    `metadata_address`: where the MCP server says its metadata is; `page` and `proofs`: where it
+    says that people authorise, and by which methods of PKCE. `takes_registrations` off:
     `by_hand` is the only client. `refuses`: no refresh is answered. `delay_seconds`: how long one
     takes. `reused`: a refresh token came twice, which revokes its family.
     """
@@ -75,7 +76,9 @@ class OAuthServer:
         self.mcp = ProtectedMCPServer(self)
         self.issuer = f"http://127.0.0.1:{free_port()}"
         self.metadata_address = f"{self.issuer}/resource"
+        self.page = f"{self.issuer}/authorize"
         self.subject = "nobody"
+        self.proofs = ["S256"]
         self.takes_registrations = True
         self.refuses = False
         self.delay_seconds = 0.0
@@ -137,11 +140,11 @@ class OAuthServer:
     async def _metadata(self, request: Request) -> Response:
         found = {
             "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
+            "authorization_endpoint": self.page,
+            "code_challenge_methods_supported": self.proofs,
             "token_endpoint": f"{self.issuer}/token",
             "scopes_supported": ["tools"],
             "response_types_supported": ["code"],
-            "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
         }
         if self.takes_registrations:

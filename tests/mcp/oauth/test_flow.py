@@ -197,6 +197,32 @@ def test_a_hostile_metadata_address_is_not_asked(
     assert authority.clients == {}
 
 
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"page": "http://accounts.example@127.0.0.1/authorize"}, "page is not valid"),
+        ({"page": "javascript:alert(1)"}, "does not say where"),
+        ({"proofs": ["plain"]}, "does not know PKCE"),
+        ({"issuer": "http://somebody.example"}, "somebody.example"),
+    ],
+)
+def test_what_is_said_of_the_way_is_not_believed(
+    alice: Person,
+    authority: OAuthServer,
+    personal: MCPServer,
+    values: dict[str, object],
+    sentence: str,
+) -> None:
+    for name, value in values.items():
+        setattr(authority, name, value)
+
+    refused = post(alice, PAGE, "requests")
+
+    assert refused.status_code == 502
+    assert sentence in refused.text
+    assert authority.clients == {}
+
+
 def test_what_a_configured_server_names_may_not_be_private(
     authority: OAuthServer, mcp_server: ScriptedMCPServer, new_site: Callable[..., Site]
 ) -> None:
