@@ -46,8 +46,7 @@ class Canary:
 
     async def _visited(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.visitors.append(writer.get_extra_info("sockname")[0])
-        with_head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(with_head.decode())
+        self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
         writer.write(self.answer)
         await writer.drain()
         writer.close()
