@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
-from chat.mcp.config_file import read_config
+from chat.mcp.config_file.read import read_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from chat.admin.shown import state_mark
-from chat.mcp.oauth_errors import AuthorisationFailed
+from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer, Unreadable, unseal
 from chat.runs.authorisations import enter_client, send_away
 from chat.views.oauth import callback_address

@@ -11,7 +11,7 @@ class Tokens(Protocol):
     """
 
     async def current(self) -> str:
-        """The access token. Raises oauth_errors.Unauthorised."""
+        """The access token. Raises oauth.errors.Unauthorised."""
         ...
 
     async def renewed(self, rejected: str) -> str:

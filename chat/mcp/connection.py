@@ -14,10 +14,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
-from chat.mcp.network import Guard, GuardedTransport, origin_of
-from chat.mcp.oauth_bearer import BearerTransport
-from chat.mcp.stdio import stdio_transport
-from chat.mcp.transport import MAX_BODY_BYTES, IsolatingTransport, watched
+from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport, watched
+from chat.mcp.http.network import Guard, GuardedTransport, origin_of
+from chat.mcp.oauth.bearer import BearerTransport
+from chat.mcp.stdio.transport import stdio_transport
 
 MAX_PAGES = 50
 MAX_LISTED = 2_000

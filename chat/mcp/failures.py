@@ -9,8 +9,8 @@ from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, REQUEST_TIMEOUT
 
 from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
 from chat.mcp.health import State
-from chat.mcp.network import NotSent
-from chat.mcp.oauth_errors import Unauthorised
+from chat.mcp.http.network import NotSent
+from chat.mcp.oauth.errors import Unauthorised
 
 TOO_LARGE = "the result is larger than can be accepted"
 REFUSED = "it refused our credentials"

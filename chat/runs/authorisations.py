@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from chat.mcp.oauth import Pending, Registration, begin, complete, entered, register
-from chat.mcp.oauth_errors import AuthorisationFailed
-from chat.mcp.oauth_places import Place, find_place
+from chat.mcp.oauth.errors import AuthorisationFailed
+from chat.mcp.oauth.flow import Pending, Registration, begin, complete, entered, register
+from chat.mcp.oauth.places import Place, find_place
 from chat.models import (
     AuthorisationRequest,
     MCPAuthorisation,

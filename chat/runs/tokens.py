@@ -12,10 +12,10 @@ from django.conf import settings
 from django.utils import timezone
 from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_server_url
 
-from chat.mcp.network import Guard, GuardedTransport, NotSent, origin_of
-from chat.mcp.oauth import Grant, Registration, refresh
-from chat.mcp.oauth_errors import AuthorisationFailed, AuthorisationRefused, Unauthorised
-from chat.mcp.oauth_places import STEP_SECONDS
+from chat.mcp.http.network import Guard, GuardedTransport, NotSent, origin_of
+from chat.mcp.oauth.errors import AuthorisationFailed, AuthorisationRefused, Unauthorised
+from chat.mcp.oauth.flow import Grant, Registration, refresh
+from chat.mcp.oauth.places import STEP_SECONDS
 from chat.models import MCPAuthorisation, Unreadable, unseal
 from chat.runs.pool import in_pool, in_writer
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from chat.mcp.naming import visible
-from chat.mcp.oauth_errors import AuthorisationFailed
+from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer
 from chat.runs.authorisations import Returned, revoke, send_away, take_back
 from chat.runs.pool import in_pool, in_writer

@@ -9,7 +9,7 @@ import pytest
 
 from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
-from chat.mcp.config_file import read_config
+from chat.mcp.config_file.read import read_config
 from chat.mcp.credentials import masked
 
 VARIABLES = {"TOKEN": "a-long-secret", "SHORT": "ab", "EMPTY": ""}

@@ -9,8 +9,7 @@ import httpx2
 import pytest
 
 from chat.mcp.health import ServerHealth
-from chat.mcp.hub import Hub
-from chat.mcp.network import (
+from chat.mcp.http.network import (
     IS_FORBIDDEN,
     IS_PLAIN,
     IS_PRIVATE,
@@ -22,6 +21,7 @@ from chat.mcp.network import (
     origin_of,
     reach_of,
 )
+from chat.mcp.hub import Hub
 from tests.mcp.steps import config
 from tests.servers.certificates import Certificates
 from tests.servers.mcp_server import ScriptedMCPServer

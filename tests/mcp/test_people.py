@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
-from chat.mcp.oauth_errors import Unauthorised
+from chat.mcp.oauth.errors import Unauthorised
 from tests.mcp.steps import call, config, eventually
 from tests.servers.bare_mcp_server import BareMCPServer
 

@@ -17,7 +17,7 @@ import pytest
 from chat.errors import ToolError, ToolLost
 from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
-from chat.mcp.stdio_relay import LINES_A_MINUTE, MAX_LINE_CHARACTERS
+from chat.mcp.stdio.relay import LINES_A_MINUTE, MAX_LINE_CHARACTERS
 from tests.mcp.children import SERVER, child, is_alive, pid_of
 from tests.mcp.steps import call, eventually, toolbox_of
 
@@ -126,7 +126,7 @@ async def test_a_flood_on_stderr_blocks_nobody_and_fills_no_log(
     await hub.aclose()
 
     assert result.text == "fine"
-    said = [r.getMessage() for r in caplog.records if r.name == "chat.mcp.stdio_relay"]
+    said = [r.getMessage() for r in caplog.records if r.name == "chat.mcp.stdio.relay"]
     assert len(said) == LINES_A_MINUTE + 1
     assert max(map(len, said)) < MAX_LINE_CHARACTERS + 50
     assert said[-1] == "MCP server child says 199,940 more lines"

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.config_values import Complaint, Values
-from chat.mcp.json_places import Where
+from chat.mcp.config_file.places import Where
+from chat.mcp.config_file.values import Complaint, Values
 
 # Room for an ending, where a server that an admin added has the name already.
 MAX_SLUG_CHARACTERS = 30

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chat.mcp.transport import MAX_BODY_BYTES
+from chat.mcp.http.isolation import MAX_BODY_BYTES
 
 MAX_LINE_BYTES = MAX_BODY_BYTES
 KEPT_BYTES = 256

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chat.mcp.config_file.places import Places, Where
 from chat.mcp.credentials import NAME, filled_in, missing_in
-from chat.mcp.json_places import Places, Where
 
 # Shorter values are no secrets, and masking them would garble what is shown.
 MIN_SECRET_CHARACTERS = 6

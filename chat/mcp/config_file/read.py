@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
-from chat.mcp.config_entry import Entry
-from chat.mcp.config_values import Complaint
-from chat.mcp.json_places import Places
+from chat.mcp.config_file.entry import Entry
+from chat.mcp.config_file.places import Places
+from chat.mcp.config_file.values import Complaint
 
 MAX_BYTES = 1 << 20
 NO_SERVERS = (

@@ -17,8 +17,8 @@ from mcp.types import CONNECTION_CLOSED, ErrorData, JSONRPCError, jsonrpc_messag
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.failures import TOO_LARGE
-from chat.mcp.stdio_child import Child, start
-from chat.mcp.stdio_lines import Lines, TooLong
+from chat.mcp.stdio.child import Child, start
+from chat.mcp.stdio.lines import Lines, TooLong
 
 logger = logging.getLogger(__name__)
 

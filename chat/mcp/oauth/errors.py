@@ -1,7 +1,7 @@
 """How an authorisation fails."""
 
 from chat.errors import ChatError
-from chat.mcp.network import NotSent
+from chat.mcp.http.network import NotSent
 
 
 class AuthorisationFailed(ChatError):

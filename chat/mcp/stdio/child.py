@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mcp.client.stdio import get_default_environment
 
-from chat.mcp import stdio_launch
 from chat.mcp.config import ServerConfig
-from chat.mcp.stdio_relay import Relay
+from chat.mcp.stdio import launch
+from chat.mcp.stdio.relay import Relay
 
 CHUNK_BYTES = 65_536
 # To end by itself once its stdin is closed; after SIGTERM; to be seen dead. Less in all than an
@@ -47,7 +47,7 @@ async def start(config: ServerConfig) -> "Child":
     environment = get_default_environment() | dict(config.env)
     argv = [_executable(config, environment), *config.args]
     if sys.platform == "linux":
-        argv = [*stdio_launch.COMMAND, str(os.getpid()), *argv]
+        argv = [*launch.COMMAND, str(os.getpid()), *argv]
     loop = asyncio.get_running_loop()
     try:
         transport, protocol = await loop.subprocess_exec(

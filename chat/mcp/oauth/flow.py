@@ -23,8 +23,8 @@ from mcp.client.auth.utils import (
 from mcp.shared.auth import OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl, ValidationError
 
-from chat.mcp.oauth_errors import AuthorisationFailed, AuthorisationRefused
-from chat.mcp.oauth_places import Place, failed, send
+from chat.mcp.oauth.errors import AuthorisationFailed, AuthorisationRefused
+from chat.mcp.oauth.places import Place, failed, send
 
 # A refresh that is answered so would be answered so for ever (RFC 6749, 5.2).
 _DEFINITE = {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type"}

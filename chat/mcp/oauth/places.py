@@ -26,7 +26,7 @@ from mcp.shared.auth import DEFAULT_GRANT_TYPES, OAuthMetadata, ProtectedResourc
 from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_server_url
 
 from chat.mcp.failures import reason_of
-from chat.mcp.oauth_errors import AuthorisationFailed
+from chat.mcp.oauth.errors import AuthorisationFailed
 
 STEP_SECONDS = 10
 MAX_ANSWER_BYTES = 1 << 18
