@@ -47,6 +47,8 @@ class Engine:
         self.works: dict[UUID, Work] = {}
         self.waiting_inputs: dict[UUID, asyncio.Event] = {}
         self.is_leaving = False
+        # Open event streams.
+        self.readers = 0
         self.tasks: list[asyncio.Task[None]] = []
 
     def stop(self, run_id: UUID) -> None:

@@ -39,8 +39,17 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
 
     A comment line every KEEP_ALIVE_SECONDS keeps proxies from closing a quiet stream.
     """
-    quiet_since = time.monotonic()
     house = engine()
+    house.readers += 1
+    try:
+        async for frames in _frames(house, run_id, after):
+            yield frames
+    finally:
+        house.readers -= 1
+
+
+async def _frames(house: Engine, run_id: UUID, after: int) -> AsyncIterator[bytes]:
+    quiet_since = time.monotonic()
     await _begun(house, run_id)
     log: RunLog | None = None
     while True:
@@ -52,8 +61,8 @@ async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
             after += len(batch.frames)
             quiet_since = time.monotonic()
             yield b"".join(batch.frames)
-        if batch.is_end or (house.is_leaving and log and log.failure):
-            # Over; or this process has given the run up, and another one goes on with it.
+        # Over; or this process is about to end, and the run goes on elsewhere.
+        if batch.is_end or (house.is_leaving and (log is None or log.failure)):
             return
         if not batch.frames:
             await _moved(log, quiet_since)

@@ -4,6 +4,7 @@ The embedded default: tasks in the web process.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from collections.abc import Coroutine
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 5
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 4
+FAREWELL_SECONDS = 1.5
 
 
 def check_open() -> None:
@@ -92,6 +94,7 @@ async def shut_down(*, drain_seconds: float = 0) -> None:
         elif work.task:
             work.task.cancel()
     await _ended(house, LAST_WORDS_SECONDS)
+    await _read(house)
     for task in house.tasks:
         task.cancel()
     await house.aclose()
@@ -101,6 +104,16 @@ async def _ended(house: Engine, seconds: float) -> None:
     tasks = [work.task for work in house.works.values() if work.task]
     if tasks and seconds:
         await asyncio.wait(tasks, timeout=seconds)
+
+
+async def _read(house: Engine) -> None:
+    """Let open event streams end as streams end, and not as connections break."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            while house.readers:  # noqa: ASYNC110 (few, and once in a life)
+                await asyncio.sleep(0.02)
+            # What was said last is on its way.
+            await asyncio.sleep(0.05)
 
 
 def _begin(run: AgentRun, house: Engine, begun: Steps | None) -> None:

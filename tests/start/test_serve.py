@@ -51,7 +51,15 @@ def test_ctrl_c_ends_everything_while_an_answer_streams(
     assert len(serving.processes) == 2
     assert serving.still_running() == []
     assert "Traceback" not in serving.output
-    assert "event: error" in rest
+    # The stream ends, the answer does not: the next start goes on with it.
+    assert not {"event: error", "event: done"} & set(rest)
+    run_id = stream.headers["x-run-id"]
+    again = serve()
+    with httpx.stream(
+        "GET", f"{again.url}/api/runs/{run_id}/events/", headers=headers, timeout=START_SECONDS
+    ) as stream:
+        results = [line for line in stream.iter_lines() if '"outcome": "lost"' in line]
+    assert len(results) == 1
 
 
 def test_a_killed_server_takes_its_demo_tools_along(serve: Start) -> None:
