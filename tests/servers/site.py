@@ -25,9 +25,10 @@ def free_port() -> int:
 
 
 class Site:
-    """Daphne with our application. `url` answers once the block is entered."""
+    """Our application under Daphne, or uvicorn. `url` answers once the block is entered."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, *, server: str = "daphne", **environment: str) -> None:
+        self._server = server
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = os.environ | {"LLM_MODEL": "scripted"} | environment
@@ -53,7 +54,11 @@ class Site:
         return self._log.read()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
+        place = {
+            "daphne": ["-b", "127.0.0.1", "-p", str(self.port)],
+            "uvicorn": ["--host", "127.0.0.1", "--port", str(self.port)],
+        }
+        command = [sys.executable, "-m", self._server, *place[self._server]]
         self.process = subprocess.Popen(
             [*command, "chatsite.asgi:application"],
             cwd=ROOT,
