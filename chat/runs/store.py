@@ -15,12 +15,13 @@ from django.utils import timezone
 from chat.runs.effects import Effect
 from chat.runs.run_log import Row
 
+# `+status` keeps SQLite from going through all running runs, with all of the JSON for each.
 _MOVE_SQLITE = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS lease,
              json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease
-  AND status IN ('running', 'awaiting_approval')
+  AND +status IN ('running', 'awaiting_approval')
 RETURNING id, cancel_requested_at
 """
 _INSERT_SQLITE = """
