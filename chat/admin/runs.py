@@ -72,7 +72,7 @@ class AgentRunAdmin(LogAdmin):
             "<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>",
             (
                 (
-                    row.seq,
+                    row.numbers,
                     f"{row.created_at:%H:%M:%S.%f}"[:-3],
                     row.kind,
                     row.data[:DATA_CHARACTERS],
@@ -80,10 +80,10 @@ class AgentRunAdmin(LogAdmin):
                 for row in rows
             ),
         )
-        more = max(0, run.last_seq - EVENTS_SHOWN)
+        more = run.events.count() - EVENTS_SHOWN
         return format_html(
             '<div class="events" tabindex="0"><table><thead><tr><th>number</th><th>at</th>'
             "<th>event</th><th>data</th></tr></thead><tbody>{}</tbody></table></div>{}",
             table,
-            f"And {more:,} more." if more else "",
+            f"And {more:,} more." if more > 0 else "",
         )

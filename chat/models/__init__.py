@@ -10,7 +10,7 @@ from chat.models.authorisations import (
 )
 from chat.models.conversations import Conversation, Message
 from chat.models.inputs import InputRequest
-from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus
+from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus, unpacked
 from chat.models.servers import MCPServer, MCPTool
 from chat.models.tool_runs import Attachment, ToolRun, ToolRunState
 
@@ -32,5 +32,6 @@ __all__ = [
     "ToolRunState",
     "Unreadable",
     "seal",
+    "unpacked",
     "unseal",
 ]

@@ -2,12 +2,13 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from chat.events import ChatEvent, Kind
+from chat.events import ChatEvent, Kind, encode
 
 
 class RunStatus(models.TextChoices):
@@ -28,7 +29,7 @@ class AgentRun(models.Model):
 
     `lease` grows by one each time a process takes the run over; only the process that holds
     the current lease may write events. `last_seq` is the number of the last stored event.
-    `takeovers` counts how often a process died on it.
+    `takeovers` counts how often a process died on it. `is_packed`: see chat/runs/packing.py.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -59,11 +60,17 @@ class AgentRun(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    is_packed = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
         verbose_name = "run"
-        indexes = [models.Index(fields=["owner", "-created_at"], name="run_owner_recent")]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="run_owner_recent"),
+            models.Index(
+                fields=["finished_at"], condition=Q(is_packed=False), name="run_to_be_packed"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["conversation"],
@@ -84,7 +91,12 @@ class AgentRun(models.Model):
 
 
 class RunEvent(models.Model):
-    """The row of a ChatEvent. `data` is its JSON as text: made once, for row and frame."""
+    """The row of a ChatEvent. `data` is its JSON as text: made once, for row and frame.
+
+    A packed row holds several: neighbouring deltas whose numbers follow on `seq`. Its `data` has
+    their joined text; `parts` is a JSON list of `[characters, milliseconds before created_at]`
+    for each of them, and `created_at` is the last one's.
+    """
 
     pk = models.CompositePrimaryKey("run_id", "seq")
     run = models.ForeignKey(
@@ -94,6 +106,7 @@ class RunEvent(models.Model):
     kind = models.CharField(max_length=20)
     data = models.TextField()
     created_at = models.DateTimeField()
+    parts = models.TextField(null=True, editable=False)
 
     class Meta:
         ordering = ["run_id", "seq"]
@@ -107,7 +120,33 @@ class RunEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.kind}"
+        return f"{self.numbers} {self.kind}"
+
+    @property
+    def numbers(self) -> str:
+        """The number of its event, or the first and the last of those that are packed in it."""
+        if self.parts is None:
+            return str(self.seq)
+        return f"{self.seq}–{self.seq + len(json.loads(self.parts)) - 1}"
 
     def to_event(self) -> ChatEvent:
+        """The row as one event: what a fold of the events needs, packed or not."""
         return ChatEvent(kind=Kind(self.kind), data=json.loads(self.data), number=self.seq)
+
+    def to_events(self) -> list[ChatEvent]:
+        """All events of the row, as they were before they were packed."""
+        return [
+            ChatEvent(kind=Kind(self.kind), data=json.loads(data), number=number)
+            for number, data in unpacked(self.seq, self.data, self.parts)
+        ]
+
+
+def unpacked(seq: int, data: str, parts: str | None) -> Iterator[tuple[int, str]]:
+    """Number and JSON of each event in a row, the same to the byte as before it was packed."""
+    if parts is None:
+        yield seq, data
+        return
+    text, start = json.loads(data)["content"], 0
+    for number, (length, _) in enumerate(json.loads(parts), seq):
+        yield number, encode({"content": text[start : start + length]})
+        start += length

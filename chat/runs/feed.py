@@ -8,17 +8,21 @@ and no database connection while it waits.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Subquery
+
 from chat.events import TERMINAL, to_frame
-from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent
+from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent, unpacked
 from chat.runs.engine import Engine, engine
 from chat.runs.pool import in_pool
 from chat.runs.run_log import RunLog
 
-ROWS_AT_ONCE = 500
+EVENTS_AT_ONCE = 1000
+# What a slow reader costs here, unless one event alone is larger.
+BATCH_BYTES = 65_536
 LOOK_AGAIN_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 15
 KEEP_ALIVE = b": still here\n\n"
@@ -29,7 +33,16 @@ class Batch:
     """Consecutive stored frames; `is_end`: nothing comes after them."""
 
     frames: list[bytes] = field(default_factory=list)
+    size: int = 0
     is_end: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        return self.size >= BATCH_BYTES
+
+    def add(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.size += len(frame)
 
 
 async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
@@ -83,7 +96,13 @@ def _in_memory(log: RunLog | None, after: int) -> Batch | None:
     """What this process has in memory; None where the rows must be read."""
     if log is None or log.failure or (frames := log.frames_after(after)) is None:
         return None
-    return Batch(frames, is_end=log.is_over)
+    batch = Batch()
+    for frame in frames:
+        if batch.is_full:
+            return batch
+        batch.add(frame)
+    batch.is_end = log.is_over
+    return batch
 
 
 async def _moved(log: RunLog | None, quiet_since: float) -> None:
@@ -95,11 +114,27 @@ async def _moved(log: RunLog | None, quiet_since: float) -> None:
 
 
 def read_batch(run_id: UUID, after: int) -> Batch:
-    """The next stored rows as frames."""
+    """The next stored events as frames."""
     # The status first: an ending stored in between is found by the next look.
-    is_active = AgentRun.objects.filter(pk=run_id, status__in=ACTIVE_STATUSES).exists()
-    rows = RunEvent.objects.filter(run_id=run_id, seq__gt=after).order_by("seq")
-    found = list(rows.values_list("seq", "kind", "data")[:ROWS_AT_ONCE])
-    frames = [to_frame(*row).encode() for row in found]
-    is_end = found[-1][1] in TERMINAL if found else not is_active
-    return Batch(frames, is_end)
+    is_end = not AgentRun.objects.filter(pk=run_id, status__in=ACTIVE_STATUSES).exists()
+    batch = Batch()
+    for number, kind, encoded in _stored(run_id, after):
+        if batch.is_full:
+            return batch
+        batch.add(to_frame(number, kind, encoded).encode())
+        is_end = kind in TERMINAL
+    batch.is_end = is_end
+    return batch
+
+
+def _stored(run_id: UUID, after: int) -> Iterator[tuple[int, str, str]]:
+    """Number, kind and JSON of stored events; rows are read as they are asked for."""
+    rows = RunEvent.objects.filter(run_id=run_id)
+    # A packed row stands under its first number; the next event may be within it.
+    first = rows.filter(seq__lte=after + 1).order_by("-seq").values("seq")[:1]
+    found = rows.filter(seq__gte=Subquery(first), seq__lte=after + EVENTS_AT_ONCE)
+    values = found.order_by("seq").values_list("seq", "kind", "data", "parts")
+    for seq, kind, data, parts in values.iterator():
+        for number, encoded in unpacked(seq, data, parts):
+            if number > after:
+                yield number, kind, encoded

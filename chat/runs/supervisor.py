@@ -21,6 +21,7 @@ from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
 from chat.runs.inputs import settle
+from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import ending_of, orphans, take_over
@@ -75,7 +76,11 @@ async def answer(input_id: UUID, action: str, content: dict[str, Any]) -> bool:
 def watch_over(house: Engine) -> None:
     """Keep the heartbeat and look for orphaned runs, from the first call on."""
     if not house.tasks:
-        house.tasks = [_spawn(_beat(house), "heartbeat"), _spawn(_sweep(house), "recovery")]
+        house.tasks = [
+            _spawn(_beat(house), "heartbeat"),
+            _spawn(_sweep(house), "recovery"),
+            _spawn(keep_packing(), "packing"),
+        ]
 
 
 async def shut_down(*, drain_seconds: float = 0) -> None:
