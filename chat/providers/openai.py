@@ -6,10 +6,8 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 import asyncio
 import hashlib
 import itertools
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import httpx
 
@@ -19,7 +17,7 @@ from chat.providers.body import Body
 from chat.providers.chunks import Answer
 from chat.providers.failures import from_status, from_transport, read_refusal
 from chat.providers.http import was_stale
-from chat.providers.request import Habits, body_of
+from chat.providers.request import Definitions, Habits, body_of
 from chat.providers.watchdog import Timeouts, Watchdog, silent
 from chat.tools import Tool
 from chat.transcript import ChatMessage
@@ -49,6 +47,7 @@ class OpenAIProvider:
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._endpoint = hashlib.sha256(f"{self._url} {model_name}".encode()).hexdigest()[:12]
         self._habits = Habits()
+        self._definitions = Definitions()
         self._http = http_client
         self._timeouts = timeouts or Timeouts()
         self._on_bytes = on_bytes or (lambda chunk: None)
@@ -96,19 +95,21 @@ class OpenAIProvider:
     ) -> httpx.Response:
         """The opened response; where the API refuses a part of the request, asked without it."""
         while True:
-            body = body_of(self.model_name, transcript, tools, self._habits, self._endpoint)
-            response = await self._send(body)
+            definitions = self._definitions.encoded(tools) if tools else ""
+            response = await self._send(
+                body_of(self.model_name, transcript, definitions, self._habits, self._endpoint)
+            )
             if response.status_code == 200:
                 return response
             refused = await self._read_some(response)
             if not self._habits.learn(read_refusal(response.status_code, refused)):
                 raise from_status(response, refused)
 
-    async def _send(self, body: dict[str, Any]) -> httpx.Response:
+    async def _send(self, body: bytes) -> httpx.Response:
         request = self._http.build_request(
             "POST",
             self._url,
-            content=json.dumps(body).encode(),
+            content=body,
             headers=self._headers,
             # Silence is watched by meaning; the socket alone cannot tell.
             timeout=httpx.Timeout(None, connect=self._timeouts.connect),

@@ -1,5 +1,7 @@
 """What is sent to an OpenAI-compatible API, in the form that this endpoint takes."""
 
+import json
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,24 +42,42 @@ class Habits:
         return False
 
 
+class Definitions:
+    """The definitions of tools as JSON, made anew only for other tools than the last ones."""
+
+    def __init__(self) -> None:
+        self._tools: Sequence[Tool] = ()
+        self._encoded = "[]"
+
+    def encoded(self, tools: Sequence[Tool]) -> str:
+        # By identity: tools live as long as the listing that they come from.
+        if len(tools) != len(self._tools) or any(map(operator.is_not, tools, self._tools)):
+            self._tools = list(tools)
+            self._encoded = json.dumps([tool.to_tool_definition() for tool in tools])
+        return self._encoded
+
+
 def body_of(
     model_name: str,
     transcript: Sequence[ChatMessage],
-    tools: Sequence[Tool],
+    definitions: str,
     habits: Habits,
     endpoint: str,
-) -> dict[str, Any]:
-    """The JSON body of a streamed request. `endpoint` is the mark of who may see `extra` again."""
+) -> bytes:
+    """The JSON body of a streamed request. `definitions`: those of the tools, "" without any.
+
+    `endpoint` is the mark of who may see `extra` again.
+    """
     body: dict[str, Any] = {
         "model": model_name,
         "messages": [_message(message, habits, endpoint) for message in transcript],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "tools": [tool.to_tool_definition() for tool in tools],
     }
-    return {
-        name: value for name, value in body.items() if name not in habits.without and value != []
-    }
+    encoded = json.dumps({name: v for name, v in body.items() if name not in habits.without})
+    if definitions and "tools" not in habits.without:
+        encoded = f'{encoded[:-1]}, "tools": {definitions}}}'
+    return encoded.encode()
 
 
 def _message(message: ChatMessage, habits: Habits, endpoint: str) -> dict[str, Any]:
