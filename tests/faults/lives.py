@@ -1,0 +1,164 @@
+"""The lives of a server within a round, one after the other, and how each of them ends."""
+
+import asyncio
+import json
+import random
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from signal import SIGKILL, SIGTERM, Signals
+from types import TracebackType
+from typing import IO, Self
+
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import ACTIVE_STATUSES, AgentRun
+from chat.runs.recovery import MAX_TAKEOVERS, ORPHANED_AFTER_SECONDS
+from tests.faults.points import POINTS
+from tests.servers.site import ROOT, free_port
+
+START_SECONDS = 30
+STOP_SECONDS = 20
+HANDING_OVER = ("before_give_up", "after_give_up")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Death:
+    """At the `hit`-th pass of a `point`; else after `seconds`, by a signal."""
+
+    point: str = ""
+    hit: int = 0
+    seconds: float = 0
+    signal: Signals | None = None
+
+    def __str__(self) -> str:
+        moment = f"{self.signal.name} after {self.seconds:.3f} s" if self.signal else ""
+        return ", ".join(filter(None, [self.point and f"{self.point} {self.hit}", moment]))
+
+
+def deaths(chance: random.Random, number: int) -> list[Death]:
+    """How the server dies in a round: first at each point in turn or at a random moment, then
+    perhaps again; now and then so often that it has to give up.
+    """
+    first = _at_a_moment(chance) if number % 4 == 0 else _at_a_point(chance, _in_turn(number))
+    more = MAX_TAKEOVERS if chance.random() < 0.08 else int(chance.random() < 0.35)
+    if _in_turn(number) in {"after_take_over", "before_resume", "after_resume"}:
+        # Only what was left behind by a first death is taken over.
+        return [_at_a_moment(chance), first][: 1 + (number % 4 > 0)]
+    again = [chance.choice([_at_a_moment(chance), _anywhere(chance)]) for _ in range(more)]
+    return [first, *again]
+
+
+def _in_turn(number: int) -> str:
+    return list(POINTS)[(number - number // 4 - 1) % len(POINTS)]
+
+
+def _anywhere(chance: random.Random) -> Death:
+    return _at_a_point(chance, chance.choice(list(POINTS)))
+
+
+def _at_a_point(chance: random.Random, name: str) -> Death:
+    hit = chance.randint(1, POINTS[name].hits)
+    if name in HANDING_OVER:
+        return Death(point=name, hit=hit, seconds=chance.random(), signal=SIGTERM)
+    return Death(point=name, hit=hit)
+
+
+def _at_a_moment(chance: random.Random) -> Death:
+    kind = chance.choice([SIGKILL, SIGKILL, SIGTERM])
+    return Death(seconds=chance.uniform(0.02, 2), signal=kind)
+
+
+class Server:
+    """One process at a time, and another that has loaded everything and waits to follow it."""
+
+    def __init__(self, environment: Mapping[str, str], log: IO[bytes]) -> None:
+        self.url = ""
+        self._environment = environment
+        self._log = log
+        self._process: Process | None = None
+        self._next: Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._next = await self._prepare()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in (self._process, self._next):
+            if process:
+                await _kill(process)
+
+    async def begin(self, death: Death | None) -> None:
+        """End what still lives, and begin another life at another address."""
+        if self._process:
+            await _kill(self._process)
+        assert self._next
+        process, self._process = self._next, self._next
+        port = free_port()
+        order: dict[str, object] = {"port": port}
+        if death and death.point:
+            order |= {"point": death.point, "hit": death.hit}
+        assert process.stdin
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        async with asyncio.timeout(START_SECONDS):
+            # It may be dead before it listens: it takes runs over at once.
+            while process.returncode is None and not await _listens(port):
+                await asyncio.sleep(0.01)
+        self.url = f"http://127.0.0.1:{port}"
+        self._next = await self._prepare()
+
+    async def die(self, death: Death) -> None:
+        """Return when the process is gone, which a point alone may never bring about."""
+        assert self._process
+        if death.signal:
+            await asyncio.sleep(death.seconds)
+            if self._process.returncode is None:
+                self._process.send_signal(death.signal)
+            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+        await self._process.wait()
+
+    async def _prepare(self) -> Process:
+        command = [sys.executable, "-m", "tests.faults.launcher"]
+        return await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=PIPE,
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+
+async def _kill(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def let_time_pass() -> None:
+    """The runs of a dead process are as silent as they are after ORPHANED_AFTER_SECONDS.
+
+    The one short cut of the crash test: it is the clock's and not the product's.
+    """
+    silence = timedelta(seconds=ORPHANED_AFTER_SECONDS + 1)
+    runs = AgentRun.objects.filter(status__in=ACTIVE_STATUSES)
+    runs.filter(heartbeat_at=None).update(created_at=F("created_at") - silence)
+    deadline = timezone.now() - silence
+    runs.filter(heartbeat_at__gt=deadline).update(heartbeat_at=deadline)
