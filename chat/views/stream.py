@@ -55,9 +55,14 @@ async def run_events(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     after = cursor(request)
     if after > run.last_seq:
         raise BadRequest(f"The run has {run.last_seq} events; {after} is beyond the last one.")
-    if run.is_over and after == run.last_seq:
+    if run.is_over and (after == run.last_seq or not await in_pool(_has_ending, run)):
         return HttpResponse(status=204)
     return event_stream(run, after)
+
+
+def _has_ending(run: AgentRun) -> bool:
+    """False once its events were deleted; see prune_events."""
+    return run.events.filter(seq=run.last_seq).exists()
 
 
 def cursor(request: ApiRequest) -> int:
