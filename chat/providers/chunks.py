@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chat.agent.ports import (
@@ -68,7 +69,7 @@ class Answer:
             events = self._read_chunk(value)
         except RecursionError as error:
             raise ProviderError("The model sent something that is not JSON.") from error
-        if not isinstance(value, Mapping) or not value.get("choices"):
+        if not isinstance(value, dict) or not value.get("choices"):
             raise from_error_object(value)
         self.is_done = True
         return events
@@ -105,16 +106,16 @@ class Answer:
 
     def _read_chunk(self, chunk: Any) -> list[ProviderEvent]:
         chunk = _first(chunk)
-        if not isinstance(chunk, Mapping):
+        if not isinstance(chunk, dict):
             return []
         if error := chunk.get("error") or (chunk.get("object") == "error" and chunk):
             raise from_error_object(error)
         choices = chunk.get("choices")
         found: list[ProviderEvent] = []
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, Mapping) and choice.get("index") in (0, None):
+            if isinstance(choice, dict) and choice.get("index") in (0, None):
                 self._read_choice(choice, found)
-        if isinstance(usage := chunk.get("usage"), Mapping):
+        if isinstance(usage := chunk.get("usage"), dict):
             self._usage = read_usage(usage) or self._usage
         # Some send it with every chunk: it tells the end only where it comes alone and last.
         self._has_final_usage = not choices and (bool(usage) or self._has_final_usage)
@@ -130,7 +131,7 @@ class Answer:
         if delta is None and not self.heard:
             # Only in place of deltas: behind them, some repeat the whole message.
             delta = choice.get("message")
-        if isinstance(delta, Mapping):
+        if isinstance(delta, dict):
             self._read_delta(delta, found)
 
     def _read_delta(self, delta: Mapping[str, Any], found: list[ProviderEvent]) -> None:
@@ -145,18 +146,22 @@ class Answer:
                 found += self._given(self._tags.add(part.text) if is_text else [part])
         fragments = delta.get("tool_calls")
         for fragment in fragments if isinstance(fragments, list) else ():
-            if isinstance(fragment, Mapping):
+            if isinstance(fragment, dict):
                 self.heard += 1
                 self._tools.add(fragment)
 
-    def _given(self, deltas: Iterable[Delta]) -> Iterator[Delta]:
+    def _given(self, deltas: Iterable[Delta]) -> list[Delta]:
+        found: list[Delta] = []
         for delta in deltas:
             self.heard += 1
-            if isinstance(delta, ContentDelta):
-                self._has_text = True
-                yield from _deltas("", self._text.add(delta.text))
-            else:
-                yield from _deltas(self._thought.add(delta.text), "")
+            is_text = isinstance(delta, ContentDelta)
+            self._has_text = self._has_text or is_text
+            text = (self._text if is_text else self._thought).add(delta.text)
+            if text == delta.text:
+                found.append(delta)
+            elif text:
+                found.append(replace(delta, text=text))
+        return found
 
 
 def _deltas(thought: str, text: str) -> Iterator[Delta]:

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import httpx
@@ -72,7 +72,7 @@ class OpenAIProvider:
                 yield ProviderNotice(text=NO_TOOLS, code="NO_TOOLS")
             try:
                 answer = Answer(known_tools=[tool.name for tool in tools])
-                body, chunks = Body(answer), response.aiter_raw()
+                body, chunks = Body(answer), _raw(response)
                 self._on_bytes(b"")
                 while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
                     self._on_bytes(chunk)
@@ -164,3 +164,9 @@ class OpenAIProvider:
         if self._api_key and self._api_key in str(error):
             error.args = (str(error).replace(self._api_key, "…"),)
         return error
+
+
+def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The bytes as they come. Unlike with aiter_raw, nobody counts and cuts them on the way."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 (an async client's)
+    return aiter(response.stream)

@@ -56,15 +56,16 @@ class FrameDecoder:
                 self._rest += lines.pop()
             self._skip_lf = chunk.endswith(b"\r")
             for line in lines:
-                yield from self._read(line)
+                if frame := self._read(line):
+                    yield frame
         self._check(len(self._rest))
 
     def flush(self) -> Iterator[Frame]:
         """What the end of the bytes leaves behind: a last line, a last frame. Raises like feed."""
-        if self._rest:
-            yield from self._read(bytes(self._rest))
+        for line in (bytes(self._rest), b""):
+            if frame := self._read(line):
+                yield frame
         self._rest.clear()
-        yield from self._read(b"")
 
     def _strip_bom(self) -> bool:
         """False while the first bytes may still turn out to be a byte-order mark."""
@@ -75,13 +76,10 @@ class FrameDecoder:
         self._is_first = False
         return True
 
-    def _read(self, line: bytes) -> Iterator[Frame]:
+    def _read(self, line: bytes) -> Frame | None:
+        """The frame that this line completes."""
         if not line:
-            if self._data_size:
-                yield Frame(event=self._event or "message", data=_text(self._data))
-            self._event, self._data_size = "", 0
-            self._data.clear()
-            return
+            return self._complete()
         self._check(len(line))
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
@@ -96,7 +94,15 @@ class FrameDecoder:
             case b"event":
                 self._event = _text(value)
             case b"error":
-                yield Frame(event="error", data=_text(value))
+                return Frame(event="error", data=_text(value))
+        return None
+
+    def _complete(self) -> Frame | None:
+        event, has_data = self._event, bool(self._data_size)
+        frame = Frame(event=event or "message", data=_text(self._data)) if has_data else None
+        self._event, self._data_size = "", 0
+        self._data.clear()
+        return frame
 
     @staticmethod
     def _check(size: int) -> None:

@@ -23,7 +23,8 @@ def reasoning_of(delta: Mapping[str, Any]) -> str:
         if isinstance(text, str) and text:
             return text
     # What is encrypted has no text; it is not ours to read.
-    return _text_in(delta.get("reasoning_details"))
+    details = delta.get("reasoning_details")
+    return _text_in(details) if details else ""
 
 
 def deltas_of(content: Any) -> Iterator[Delta]:

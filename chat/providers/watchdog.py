@@ -23,6 +23,8 @@ class Timeouts:
 class Watchdog:
     """Ends a read that waits too long. Time in which we were not reading is not its silence.
 
+    Made by the task that reads.
+
     One timer serves the whole answer: a timeout around each read would cost more than the read.
     """
 
@@ -33,7 +35,8 @@ class Watchdog:
         self._heard_at = self._loop.time()
         self._total = timeouts.total
         self._end = self._heard_at + timeouts.total
-        self._reader: asyncio.Task[object] | None = None
+        self._task = asyncio.current_task()
+        self._is_reading = False
         self._has_barked = False
         self._timer = self._loop.call_later(min(self._patience, self._total), self._look)
 
@@ -51,28 +54,28 @@ class Watchdog:
         """The next bytes; None at their end. Raises ProviderError."""
         if self._loop.time() >= self._end:
             raise self._failure()
-        self._reader = asyncio.current_task()
+        self._is_reading = True
         try:
             return await anext(chunks, None)
         except asyncio.CancelledError:
-            if not self._has_barked or (self._reader and self._reader.uncancel()):
+            if not self._has_barked or (self._task and self._task.uncancel()):
                 raise
             raise self._failure() from None
         except httpx.TransportError as error:
             raise from_transport(error) from error
         finally:
-            self._reader = None
+            self._is_reading = False
 
     def _look(self) -> None:
         due = min(self._heard_at + self._patience, self._end)
         now = self._loop.time()
         if now < due:
             self._look_at(due)
-        elif self._reader is None:
+        elif not self._is_reading or not self._task:
             self._look_at(now + self._patience)
         else:
             self._has_barked = True
-            self._reader.cancel()
+            self._task.cancel()
 
     def _failure(self) -> ProviderError:
         if self._loop.time() >= self._end:
