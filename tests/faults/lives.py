@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,17 +74,24 @@ def _at_a_moment(chance: random.Random) -> Death:
 
 
 class Server:
-    """One process at a time, and another that has loaded everything and waits to follow it."""
+    """One process at a time, under another address in each life. `url` is the last one's."""
 
     def __init__(self, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.url = ""
         self._environment = environment
         self._log = log
-        self._process: Process | None = None
-        self._next: Process | None = None
+        self._pid = 0
+        self._gone: asyncio.Future[bytes] | None = None
 
     async def __aenter__(self) -> Self:
-        self._next = await self._prepare()
+        self._launcher = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.faults.launcher"),
+            cwd=ROOT,
+            env=self._environment,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=self._log,
+        )
         return self
 
     async def __aexit__(
@@ -92,55 +100,39 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in (self._process, self._next):
-            if process:
-                await _kill(process)
+        assert self._launcher.stdin
+        self._launcher.stdin.close()
+        await self._launcher.wait()
 
     async def begin(self, death: Death | None) -> None:
-        """End what still lives, and begin another life at another address."""
-        if self._process:
-            await _kill(self._process)
-        assert self._next
-        process, self._process = self._next, self._next
+        """Begin a life, after the end of the one before; return when it listens or is over."""
+        if self._gone and not self._gone.done():
+            os.kill(self._pid, SIGKILL)
+            await self._gone
         port = free_port()
         order: dict[str, object] = {"port": port}
         if death and death.point:
             order |= {"point": death.point, "hit": death.hit}
-        assert process.stdin
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        assert self._launcher.stdin
+        assert self._launcher.stdout
+        self._launcher.stdin.write(json.dumps(order).encode() + b"\n")
+        self._pid = int(await self._launcher.stdout.readline())
+        self._gone = asyncio.ensure_future(self._launcher.stdout.readline())
         async with asyncio.timeout(START_SECONDS):
-            # It may be dead before it listens: it takes runs over at once.
-            while process.returncode is None and not await _listens(port):
+            while not self._gone.done() and not await _listens(port):
                 await asyncio.sleep(0.01)
         self.url = f"http://127.0.0.1:{port}"
-        self._next = await self._prepare()
 
     async def die(self, death: Death) -> None:
         """Return when the process is gone, which a point alone may never bring about."""
-        assert self._process
+        assert self._gone
         if death.signal:
             await asyncio.sleep(death.seconds)
-            if self._process.returncode is None:
-                self._process.send_signal(death.signal)
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
-        await self._process.wait()
-
-    async def _prepare(self) -> Process:
-        command = [sys.executable, "-m", "tests.faults.launcher"]
-        return await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT,
-            env=self._environment,
-            stdin=PIPE,
-            stdout=self._log,
-            stderr=self._log,
-        )
-
-
-async def _kill(process: Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
+            if not self._gone.done():
+                os.kill(self._pid, death.signal)
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.wait({self._gone})
+        await asyncio.wait({self._gone})
 
 
 async def _listens(port: int) -> bool:
