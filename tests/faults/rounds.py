@@ -62,7 +62,7 @@ class Round:
             if not reading.done():
                 reading.cancel()
                 self.violations.append(f"the answers had not ended after {SETTLE_SECONDS} s")
-            else:
+            elif not crowd.wrong:
                 await self._judge(crowd)
         finally:
             await crowd.aclose()
