@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: run test lint format bench help
+.PHONY: run test lint format bench crash help
 
 run: ## Start everything on PORT (8000)
 	@$(PYTHON) chatsite/bootstrap.py
@@ -26,6 +26,9 @@ format: develop ## Let ruff and djade write it right
 bench: develop ## Speed beside a plain relay; SHAPES="S1 S2 S3 S4 S5 length idle" for all of it
 	@$(PYTHON) chatsite/bootstrap.py requirements-bench.txt
 	@$(VENV)/python -m tests.bench $(SHAPES)
+
+crash: develop ## Kill the server while it answers, and check what must hold; ROUNDS=200 DATABASE=postgres://…
+	@$(VENV)/python -m tests.faults.crash --rounds $(or $(ROUNDS),20) $(if $(DATABASE),--database $(DATABASE))
 
 .PHONY: develop
 develop:

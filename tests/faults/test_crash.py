@@ -1,0 +1,25 @@
+"""Servers that are killed while they answer. `make crash ROUNDS=200` does it for longer."""
+
+import os
+import subprocess
+import sys
+
+from tests.servers.site import ROOT
+
+ROUNDS = 20
+SECONDS = 240
+
+
+def test_answers_survive_whatever_their_server_dies_of() -> None:
+    command = [sys.executable, "-m", "tests.faults.crash", "--rounds", str(ROUNDS)]
+    if url := os.environ.get("TEST_DATABASE_URL", ""):
+        command += ["--database", url]
+
+    crash = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+    print(crash.stdout, crash.stderr)
+    assert crash.returncode == 0
+    assert f"{ROUNDS} rounds" in crash.stdout
+    assert "0 violations" in crash.stdout
