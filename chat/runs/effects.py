@@ -111,10 +111,11 @@ def of_ending(
             usage=data.get("usage", {}),
             finished_at=now,
         )
-        # Nobody waits for these answers any more.
-        InputRequest.objects.filter(run=run, state=InputRequest.State.OPEN).update(
-            state=InputRequest.State.CANCELLED
-        )
+        if any("inputs" in call for step in steps for call in step["calls"]):
+            # Nobody waits for these answers any more.
+            InputRequest.objects.filter(run=run, state=InputRequest.State.OPEN).update(
+                state=InputRequest.State.CANCELLED
+            )
         Message.objects.create(
             conversation_id=run.conversation_id,
             role=Message.Role.ASSISTANT,
