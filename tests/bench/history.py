@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402
+from django.db import transaction  # noqa: E402
 
 from chat.models import AgentRun, Conversation, Message, RunStatus  # noqa: E402
 
@@ -39,8 +40,9 @@ def grown(owner: Any, messages: int) -> Conversation:
 def main() -> None:
     messages, count = map(int, sys.argv[1:])
     owner = get_user_model().objects.get(username="bench")
-    for _ in range(count):
-        print(grown(owner, messages).pk)
+    with transaction.atomic():
+        grown_ones = [grown(owner, messages) for _ in range(count)]
+    print(*(conversation.pk for conversation in grown_ones))
 
 
 if __name__ == "__main__":

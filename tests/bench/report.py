@@ -16,9 +16,9 @@ HEADINGS = (
 
 def print_shape(shape: Shape, among: Sequence[Running], rounds: list[list[Result]]) -> bool:
     """The first server is what the others are compared with. Whether every stream was right."""
-    pace = f"{1000 // shape.delay_ms} tokens/s" if shape.delay_ms else "tokens at once"
+    pace = f"{1000 // shape.delay_ms} tokens/s" if shape.delay_ms else "at once"
     calls = f", {shape.calls} tool call (the relay: none)" if shape.calls else ""
-    print(f"\n{shape.name}: {shape.streams} × {pace}, {shape.tokens} tokens each{calls}")
+    print(f"\n{shape.name}: {shape.streams} × {shape.tokens} tokens, {pace}{calls}")
     print_row("", HEADINGS)
     columns = list(zip(*rounds, strict=True))
     for server, results in zip(among, columns, strict=True):
