@@ -17,8 +17,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat.models import ACTIVE_STATUSES, AgentRun
+from chat.runs.packing import PACK_AFTER_SECONDS
 from chat.runs.recovery import MAX_TAKEOVERS, ORPHANED_AFTER_SECONDS
-from tests.faults.points import POINTS
+from tests.faults.points import ANSWERING, POINTS
 from tests.servers.site import ROOT, free_port
 
 START_SECONDS = 30
@@ -44,7 +45,7 @@ def deaths(chance: random.Random, number: int) -> list[Death]:
     """How the server dies in a round: first at each point in turn or at a random moment, then
     perhaps again; now and then so often that it has to give up.
     """
-    first = _at_a_moment(chance) if number % 4 == 0 else _at_a_point(chance, _in_turn(number))
+    first = _at_a_moment(chance) if number % 4 == 0 else at_a_point(chance, _in_turn(number))
     more = MAX_TAKEOVERS if chance.random() < 0.08 else int(chance.random() < 0.35)
     if _in_turn(number) in {"after_take_over", "before_resume", "after_resume"}:
         # Only what was left behind by a first death is taken over.
@@ -54,14 +55,15 @@ def deaths(chance: random.Random, number: int) -> list[Death]:
 
 
 def _in_turn(number: int) -> str:
-    return list(POINTS)[(number - number // 4 - 1) % len(POINTS)]
+    return ANSWERING[(number - number // 4 - 1) % len(ANSWERING)]
 
 
 def _anywhere(chance: random.Random) -> Death:
-    return _at_a_point(chance, chance.choice(list(POINTS)))
+    return at_a_point(chance, chance.choice(ANSWERING))
 
 
-def _at_a_point(chance: random.Random, name: str) -> Death:
+def at_a_point(chance: random.Random, name: str) -> Death:
+    """At one of its passes; where it is passed in handing over only, by asking for that."""
     hit = chance.randint(1, POINTS[name].hits)
     if name in HANDING_OVER:
         return Death(point=name, hit=hit, seconds=chance.random(), signal=SIGTERM)
@@ -147,10 +149,21 @@ async def _listens(port: int) -> bool:
 def let_time_pass() -> None:
     """The runs of a dead process are as silent as they are after ORPHANED_AFTER_SECONDS.
 
-    The one short cut of the crash test: it is the clock's and not the product's.
+    This and `let_a_minute_pass` are the short cuts of the crash test: they are the clock's, and
+    not the product's.
     """
     silence = timedelta(seconds=ORPHANED_AFTER_SECONDS + 1)
     runs = AgentRun.objects.filter(status__in=ACTIVE_STATUSES)
     runs.filter(heartbeat_at=None).update(created_at=F("created_at") - silence)
     deadline = timezone.now() - silence
     runs.filter(heartbeat_at__gt=deadline).update(heartbeat_at=deadline)
+
+
+def let_a_minute_pass() -> None:
+    """All runs that are over are old enough to be packed."""
+    age = timedelta(seconds=PACK_AFTER_SECONDS + 1)
+    AgentRun.objects.filter(is_packed=False).update(finished_at=F("finished_at") - age)
+
+
+def is_all_packed() -> bool:
+    return not AgentRun.objects.filter(is_packed=False).exists()

@@ -26,14 +26,14 @@ POINTS = {
     "after_claim": Point(owner="chat.runs.supervisor", name="claim", when="after", hits=6),
     "before_announce": Point(owner="chat.runs.supervisor", name="announce", when="before", hits=12),
     # An event is in the queue of the journal.
-    "after_append": Point(owner="chat.runs.run_log:RunLog", name="add", when="after", hits=400),
+    "after_append": Point(owner="chat.runs.run_log:RunLog", name="add", when="after", hits=300),
     # Its row is inserted, and the transaction is open.
-    "before_commit": Point(owner="chat.runs.store", name="_insert", when="after", hits=60),
-    "after_commit": Point(owner="chat.runs.journal", name="write", when="after", hits=60),
-    "before_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="before", hits=200),
-    "after_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="after", hits=200),
-    "before_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="before", hits=9),
-    "after_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="after", hits=9),
+    "before_commit": Point(owner="chat.runs.store", name="_insert", when="after", hits=45),
+    "after_commit": Point(owner="chat.runs.journal", name="write", when="after", hits=45),
+    "before_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="before", hits=120),
+    "after_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="after", hits=120),
+    "before_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="before", hits=7),
+    "after_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="after", hits=7),
     # The rows of an ending are written, and the transaction is open.
     "in_ending": Point(owner="chat.runs.effects", name="of_ending", when="in result", hits=6),
     # The new owner of a run dies, too.
@@ -43,4 +43,10 @@ POINTS = {
     # It was asked to stop, and hands over what it does.
     "before_give_up": Point(owner="chat.runs.executor", name="give_up", when="before", hits=4),
     "after_give_up": Point(owner="chat.runs.executor", name="give_up", when="after", hits=4),
+    # The rows of an answer that is over are being put together, and the transaction is open.
+    "in_packing": Point(
+        owner="django.db.models.query:QuerySet", name="delete", when="after", hits=5
+    ),
 }
+# Those that are passed while questions are answered.
+ANSWERING = [name for name in POINTS if name != "in_packing"]
