@@ -13,7 +13,7 @@ import httpx
 
 from tests.servers.site import ROOT, free_port
 
-START_SECONDS = 40
+START_SECONDS = 120
 STOP_SECONDS = 30
 UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning"]
 
