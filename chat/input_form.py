@@ -1,15 +1,15 @@
 """Forms that MCP servers ask people to fill in: flat objects of primitive values, as JSON schema.
 
 https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#requested-schema
-Untrusted: what a form cannot show is left out of it; what is answered is checked against it all.
+Untrusted: what a form cannot show is left out of it.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 
 MAX_FIELDS = 50
 MAX_OPTIONS = 200
@@ -52,24 +52,52 @@ def content_of(schema: Mapping[str, Any], posted: Mapping[str, Sequence[str]]) -
     return {name: value for name, value in found if value is not None}
 
 
+def answered(schema: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a content belongs to the form."""
+    names = {field.name for field in fields_of(schema)}
+    return {name: value for name, value in content.items() if name in names}
+
+
 def problems_of(schema: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, str]:
-    """A sentence for each field that does not fit; under "" what concerns the whole."""
-    wanted = {**schema, "type": "object"}
-    labels = {field.name: field.label for field in fields_of(schema)}
+    """A sentence for each field that does not fit.
+
+    Judged by the rules that a form can show, and by no others: a schema from outside may hold
+    addresses to fetch and patterns that take for ever. The server judges what it asked for.
+    """
     problems: dict[str, str] = {}
-    try:
-        Draft202012Validator.check_schema(wanted)
-        errors = list(Draft202012Validator(wanted).iter_errors(dict(content)))
-    except (SchemaError, RecursionError, ValueError):
-        return {"": "The server asks for something that cannot be answered."}
-    for error in errors:
-        name = str(error.path[0]) if error.path else ""
-        if error.validator == "required":
-            for missing in (name for name in error.validator_value if name not in content):
-                problems.setdefault(missing, f"{labels.get(missing, missing)} is needed.")
-        else:
-            problems.setdefault(name, f"{labels.get(name, 'The answer')}: {error.message[:200]}.")
+    for field in fields_of(schema):
+        value = content.get(field.name)
+        if value is None:
+            if field.is_required:
+                problems[field.name] = f"{field.label} is needed."
+            continue
+        rules = _rules(_mapping(_mapping(schema.get("properties"))[field.name]), field)
+        error = next(Draft202012Validator(rules).iter_errors(value), None)
+        if error is not None:
+            problems[field.name] = f"{field.label}: {error.message[:MAX_LABEL_CHARACTERS]}."
     return problems
+
+
+def _rules(schema: Mapping[str, Any], field: Field) -> dict[str, Any]:
+    """What of a property's schema is judged: types, options, and bounds that are numbers."""
+    options = [value for value, _ in field.options]
+    if field.kind == "choices":
+        items = {"type": "string", **({"enum": options} if options else {})}
+        return {"type": "array", "items": items, **_bounds(schema, "minItems", "maxItems")}
+    kinds = {"checkbox": "boolean", "number": "integer" if field.is_whole else "number"}
+    rules: dict[str, Any] = {"type": kinds.get(field.kind, "string")}
+    if options:
+        rules["enum"] = options
+    return rules | _bounds(schema, "minLength", "maxLength", "minimum", "maximum")
+
+
+def _bounds(schema: Mapping[str, Any], *names: str) -> dict[str, float]:
+    found = ((name, schema.get(name)) for name in names)
+    return {name: value for name, value in found if _is_number(value)}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> Field:
@@ -130,9 +158,10 @@ def _value(field: Field, posted: Mapping[str, Sequence[str]]) -> Any:
 def _number(text: str, *, is_whole: bool) -> Any:
     """The text itself where it is no number: the schema says so in words then."""
     try:
-        return int(text) if is_whole else float(text)
+        number = int(text) if is_whole else float(text)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

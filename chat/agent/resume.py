@@ -8,13 +8,14 @@ from chat import events, transcript
 from chat.agent.ports import Record, Toolbox
 from chat.agent.tool_calls import run_tool_calls
 from chat.steps import Step
-from chat.tools import ToolCall
+from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
 
 LOST = (
     "The server stopped while this tool was running. Its outcome is unknown: it may have been "
     "executed or not; do not assume either way."
 )
+GONE = "The tool is not what it was when it was asked for. It was not executed."
 
 
 async def resume(
@@ -49,16 +50,25 @@ async def _finish(
         if "outcome" in call:
             continue
         tool = toolbox.find(call["name"])
-        if call.get("state") != "running" or (tool and tool.may_repeat):
+        is_same = tool is None or _is_same(tool, call)
+        if is_same and (call.get("state") != "running" or (tool and tool.may_repeat)):
             again.append(call)
             continue
-        call["result"] = LOST
+        has_run = call.get("state") == "running"
+        text, outcome = (LOST, "lost") if has_run else (GONE, "blocked")
+        call["result"] = text
         await record(
-            events.tool_result(call["id"], call["name"], LOST, outcome="lost", duration_ms=0)
+            events.tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)
         )
     results = await run_tool_calls(list(map(_as_call, again)), toolbox, record, offered=offered)
     for call, result in zip(again, results, strict=True):
         call["result"], call["bytes"] = result.text, result.whole_bytes
+
+
+def _is_same(tool: Tool, call: dict[str, Any]) -> bool:
+    """Whether this is the tool that was asked for: its name may be another server's by now."""
+    asked = call.get("server", tool.server), call.get("fingerprint", tool.fingerprint)
+    return asked == (tool.server, tool.fingerprint)
 
 
 def _as_call(call: dict[str, Any]) -> ToolCall:

@@ -56,8 +56,11 @@ async def run_step(
             await _ask(provider, asked, tools, record, reply)
             return reply
         except ProviderError as error:
+            if reply.is_visible:
+                # As it is, and not as something that may be asked again with less.
+                raise ProviderError(str(error), code=error.code) from error
             pause = _pause(error, attempt)
-            if pause is None or reply.is_visible:
+            if pause is None:
                 raise
             if error.feedback:
                 asked.append(transcript.user(error.feedback))

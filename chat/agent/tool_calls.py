@@ -12,6 +12,8 @@ from chat.text import clean, cut, size_of
 from chat.tools import MAX_RESULT_BYTES, ToolCall, ToolResult
 
 NAMES_SHOWN = 20
+PROGRESS_SECONDS = 0.2
+PROGRESS_CHARACTERS = 500
 
 
 async def run_tool_calls(
@@ -70,8 +72,15 @@ async def _execute(
         raise ToolBlocked(f"There is no tool named {call.name!r}. The tools are: {names}.")
     await record(events.tool_executing(call))
 
+    told_at = 0.0
+
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        await record(events.tool_progress(call, progress, total, message))
+        nonlocal told_at
+        # A row for each would be a gift to a server that reports all the time.
+        if (now := time.monotonic()) - told_at >= PROGRESS_SECONDS:
+            told_at = now
+            text = clean(message or "")[:PROGRESS_CHARACTERS]
+            await record(events.tool_progress(call, progress, total, text))
 
     return await toolbox.call(call, on_progress)
 

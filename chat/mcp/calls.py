@@ -1,9 +1,9 @@
 """Calls on one server: side by side, with hard deadlines, repeated only where it is safe."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
 import mcp.types
 from mcp import Client, MCPError
@@ -24,28 +24,62 @@ NEVER = 7 * 24 * 3600
 
 
 class Patience:
-    """A deadline for silence within a deadline for all of it. Both stand still in a question."""
+    """A deadline for silence within a deadline for all of it, and a place among the calls at once.
 
-    def __init__(self, config: ServerConfig) -> None:
+    While a person is asked, both deadlines stand still and the place is free: others are not to
+    wait for a person.
+    """
+
+    def __init__(self, config: ServerConfig, slots: asyncio.Semaphore) -> None:
         self._loop = asyncio.get_running_loop()
+        self._slots = slots
+        self._has_slot = False
         self._idle = config.call_timeout_seconds
         self._end = self._loop.time() + max(config.call_total_seconds, self._idle)
-        self.deadline = asyncio.timeout(self._idle)
+        self._questions = 0
+        self._asked_at = 0.0
+        self._deadline = asyncio.timeout(self._idle)
+
+    async def __aenter__(self) -> Self:
+        await self._deadline.__aenter__()
+        await self._take_slot()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        self._free_slot()
+        await self._deadline.__aexit__(*error)
 
     def heard(self) -> None:
         """The tool has shown that it lives."""
-        self.deadline.reschedule(min(self._loop.time() + self._idle, self._end))
+        if not self._questions:
+            self._deadline.reschedule(min(self._loop.time() + self._idle, self._end))
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
         """A person is asked: their time is not the tool's."""
-        began = self._loop.time()
-        self.deadline.reschedule(None)
+        self._questions += 1
+        if self._questions == 1:
+            self._asked_at = self._loop.time()
+            self._deadline.reschedule(None)
+            self._free_slot()
         try:
             yield
         finally:
-            self._end += self._loop.time() - began
-            self.heard()
+            self._questions -= 1
+            if not self._questions:
+                self._end += self._loop.time() - self._asked_at
+                self.heard()
+        if not self._questions:
+            await self._take_slot()
+
+    async def _take_slot(self) -> None:
+        await self._slots.acquire()
+        self._has_slot = True
+
+    def _free_slot(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._slots.release()
 
 
 class Calls:
@@ -77,7 +111,7 @@ class Calls:
         on_question: OnQuestion | None = None,
     ) -> mcp.types.CallToolResult:
         """Execute a tool; see Owner.call."""
-        patience = Patience(self._config)
+        patience = Patience(self._config, self._slots)
 
         async def heard(progress: float, total: float | None, message: str | None) -> None:
             patience.heard()
@@ -86,7 +120,7 @@ class Calls:
 
         try:
             # The SDK's own timeout covers neither the write nor the wait for a connection.
-            async with patience.deadline, self._slots:
+            async with patience:
                 with self.questions.go_to(on_question, patience.paused):
                     return await self._repeated(name, arguments, fingerprint, heard)
         except TimeoutError as error:

@@ -13,14 +13,13 @@ from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.definitions import Catalog
+from chat.mcp.definitions import MAX_LISTED, Catalog
 from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport, watched
 from chat.mcp.http.network import Guard, GuardedTransport, origin_of
 from chat.mcp.oauth.bearer import BearerTransport
 from chat.mcp.stdio.transport import stdio_transport
 
 MAX_PAGES = 50
-MAX_LISTED = 2_000
 REAP_SECONDS = 2
 CLIENT = mcp.types.Implementation(name="ferryline", version="1")
 
@@ -120,7 +119,8 @@ class Connection:
                 raise ConnectionError("its list of tools is too long")
             cursor = page.next_cursor
             if cursor is None:
-                self.catalog = Catalog.of(found, self._broken)
+                # Schemas may be made to be slow to check: others go on meanwhile.
+                self.catalog = await asyncio.to_thread(Catalog.of, found, list(self._broken))
                 return self.catalog
         raise ConnectionError("its list of tools does not end")
 

@@ -5,6 +5,7 @@ taken out of the answer before the SDK sees it.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +18,21 @@ from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from mcp.types.methods import validate_server_result
 
 MAX_SCHEMA_CHARACTERS = 65_536
+MAX_LISTING_CHARACTERS = 1 << 20
+MAX_LISTED = 2_000
+MAX_SET_ASIDE = 100
 MAX_NAME_CHARACTERS = 200
 
 
 NOT_VALID = "its definition is not valid"
 BAD_SCHEMA = "its input schema is not the JSON schema of an object"
 TOO_LARGE = "its input schema is too large"
+TOO_MUCH = "the schemas of its server are too large together"
+NOT_STORABLE = "it holds what no database can store"
 LONG_NAME = "its name is too long"
 # What a model or a person decides by. Not the icons, and nothing that a server may number anew.
+_WILD = frozenset({"$ref", "$dynamicRef", "$id", "pattern", "patternProperties"})
+MAX_DEPTH = 20
 PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
 
@@ -41,15 +49,24 @@ class Catalog:
         """The first definition of each name counts. `broken`: names that were taken out before."""
         usable: dict[str, mcp.types.Tool] = {}
         set_aside = dict.fromkeys(broken, NOT_VALID)
+        size = 0
         for definition in found:
-            if problem := problem_of(definition):
+            size += len(str(definition.input_schema))
+            if size > MAX_LISTING_CHARACTERS:
+                set_aside.setdefault(definition.name[:MAX_NAME_CHARACTERS], TOO_MUCH)
+            elif problem := problem_of(definition):
                 set_aside.setdefault(definition.name[:MAX_NAME_CHARACTERS], problem)
             else:
                 usable.setdefault(definition.name, definition)
         return cls(
             definitions=tuple(usable.values()),
             fingerprints={name: fingerprint_of(tool) for name, tool in usable.items()},
-            set_aside=set_aside,
+            # A name that is usable as well is that of the usable one.
+            set_aside={
+                name: why
+                for name, why in itertools.islice(set_aside.items(), MAX_SET_ASIDE)
+                if name not in usable
+            },
         )
 
     @property
@@ -76,6 +93,13 @@ def problem_of(definition: mcp.types.Tool) -> str:
     """Why no model's API would take this tool; empty where one would."""
     if len(definition.name) > MAX_NAME_CHARACTERS:
         return LONG_NAME
+    try:
+        whole = json.dumps(to_json(definition), allow_nan=False, ensure_ascii=False)
+        whole.encode()
+    except (ValueError, RecursionError):
+        return NOT_STORABLE
+    if "\\u0000" in whole:
+        return NOT_STORABLE
     encoded = json.dumps(definition.input_schema)
     if len(encoded) > MAX_SCHEMA_CHARACTERS:
         return TOO_LARGE
@@ -88,8 +112,13 @@ def take_out_broken(result: dict[str, Any]) -> list[str]:
     # The result of a call could have a field of that name too; it always has `content`.
     if not isinstance(definitions, list) or "content" in result:
         return []
-    valid = [definition for definition in definitions if _is_valid(result, definition)]
-    broken = [_name(definition) for definition in definitions if definition not in valid]
+    valid, broken = [], []
+    for definition in definitions[:MAX_LISTED]:
+        _disarm(definition)
+        if _is_valid(result, definition):
+            valid.append(definition)
+        else:
+            broken.append(_name(definition))
     result["tools"] = valid
     return broken
 
@@ -97,6 +126,28 @@ def take_out_broken(result: dict[str, Any]) -> list[str]:
 def schema_of(definition: mcp.types.Tool) -> dict[str, Any]:
     """The input schema, as models' APIs want it."""
     return {"type": "object", "properties": {}, **definition.input_schema}
+
+
+def _disarm(definition: Any) -> None:
+    """Take an output schema away that could hold up everybody: the SDK would judge results by it,
+    on the event loop, fetching what it names and trying patterns that take for ever.
+    """
+    schema = definition.get("outputSchema") if isinstance(definition, dict) else None
+    if schema is not None and not _is_tame(schema):
+        del definition["outputSchema"]
+
+
+def _is_tame(schema: Any, depth: int = 0) -> bool:
+    if depth > MAX_DEPTH:
+        return False
+    match schema:
+        case dict():
+            parts = schema.values()
+            return not _WILD & schema.keys() and all(_is_tame(part, depth + 1) for part in parts)
+        case list():
+            return all(_is_tame(part, depth + 1) for part in schema)
+        case _:
+            return True
 
 
 def _is_valid(page: Mapping[str, Any], definition: Any) -> bool:

@@ -3,8 +3,9 @@
 https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
 """
 
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from chat.mcp.naming import visible
 
 MAX_MESSAGE_CHARACTERS = 4_000
 MAX_ADDRESSES = 5
+MAX_QUESTIONS = 20
+MAX_SCHEMA_CHARACTERS = 64 << 10
+MAX_URL_CHARACTERS = 2_000
 Action = Literal["accept", "decline", "cancel"]
 
 
@@ -39,14 +43,16 @@ class Answer:
 
 
 OnQuestion = Callable[[Question], Awaitable[Answer]]
+Pause = Callable[[], AbstractAsyncContextManager[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Listener:
     """Who answers the questions of one call, and what stands still meanwhile."""
 
     ask: OnQuestion | None
-    pause: Callable[[], AbstractContextManager[None]]
+    pause: Pause
+    asked: int = 0
 
 
 # The SDK carries a call's context to the questions that come with its answer.
@@ -58,19 +64,21 @@ class Questions:
 
     def __init__(self) -> None:
         self._listeners: list[_Listener] = []
+        self._has_abandoned = False
 
     @contextmanager
-    def go_to(
-        self, ask: OnQuestion | None, pause: Callable[[], AbstractContextManager[None]]
-    ) -> Iterator[None]:
+    def go_to(self, ask: OnQuestion | None, pause: Pause) -> Iterator[None]:
         """Questions that come with the call in this block go to `ask`."""
         listener = _Listener(ask, pause)
         token = _current.set(listener)
         self._listeners.append(listener)
         try:
             yield
+        except BaseException:
+            self._has_abandoned = True
+            raise
         finally:
-            self._listeners.remove(listener)
+            self._listeners = [one for one in self._listeners if one is not listener]
             _current.reset(token)
 
     async def opened_all(self, error: MCPError) -> bool:
@@ -94,24 +102,39 @@ class Questions:
         question = _question(params)
         if listener is None or listener.ask is None or question is None:
             return mcp.types.ElicitResult(action="cancel")
-        with listener.pause():
+        if listener.asked == MAX_QUESTIONS:
+            return mcp.types.ElicitResult(action="cancel")
+        listener.asked += 1
+        async with listener.pause():
             answer = await listener.ask(question)
         content = dict(answer.content) if answer.action == "accept" and question.schema else None
         return mcp.types.ElicitResult(action=answer.action, content=content)
 
     def _listener(self) -> _Listener | None:
         found = _current.get()
-        if found in self._listeners:
-            return found
-        # Over stdio nothing tells to which call a question belongs: only a single one is sure.
-        return self._listeners[0] if len(self._listeners) == 1 else None
+        if found is not None:
+            return found if any(one is found for one in self._listeners) else None
+        # Over stdio nothing tells to which call a question belongs. Only a single one is sure,
+        # and only while no other was left behind that may still ask.
+        is_sure = len(self._listeners) == 1 and not self._has_abandoned
+        return self._listeners[0] if is_sure else None
 
 
 def _question(params: mcp.types.ElicitRequestParams) -> Question | None:
     message = visible(params.message)[:MAX_MESSAGE_CHARACTERS]
     if isinstance(params, mcp.types.ElicitRequestURLParams):
-        # The person opens it; what is not encrypted is not worth to be asked for.
-        is_safe = urlsplit(params.url).scheme == "https"
-        return Question(message=message, url=params.url) if is_safe else None
-    schema = params.requested_schema
-    return Question(message=message, schema=schema if isinstance(schema, dict) else dict(schema))
+        return Question(message=message, url=params.url) if _is_safe(params.url) else None
+    schema = dict(params.requested_schema)
+    if len(json.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
+        return None
+    return Question(message=message, schema=schema)
+
+
+def _is_safe(url: str) -> bool:
+    """Encrypted, with a host that a person can read and no name that looks like one."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_plain = url == visible(url) and len(url) <= MAX_URL_CHARACTERS
+    return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and is_plain

@@ -1,10 +1,12 @@
 """The tools of several servers as one toolbox for a run."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 
 from chat.agent.ports import Discovery, OnProgress
 from chat.errors import ServerUnavailable, ToolBlocked
+from chat.events import encode
 from chat.mcp.naming import offered_tools
 from chat.mcp.owner import Owner
 from chat.mcp.questions import OnQuestion
@@ -52,7 +54,8 @@ class HubToolbox:
             raise ToolBlocked(f"There is no tool named {call.name!r}.")
         answer = await self._owners[tool.server].calls.call(
             tool.remote_name,
-            dict(call.arguments),
+            # One lone surrogate in them would end the connection for everybody.
+            json.loads(encode(call.arguments)),
             fingerprint=tool.fingerprint,
             on_progress=on_progress,
             on_question=on_question,

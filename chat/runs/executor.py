@@ -36,13 +36,13 @@ async def execute(
     try:
         work.is_cancellable = True
         await _answer(run, history, work, recorder, engine)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, RunLost) as error:
         if work.is_leaving:
             await _hand_over(run, recorder)
-        else:
+        elif isinstance(error, asyncio.CancelledError):
             await _stopped(work, recorder)
-    except RunLost:
-        logger.warning("Run %s was taken over by another process", run.pk)
+        else:
+            logger.warning("Run %s was taken over by another process", run.pk)
     except ChatError as error:
         await _end(recorder, events.error(str(error), code=error.code))
     except Exception:

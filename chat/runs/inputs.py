@@ -1,7 +1,7 @@
 """Questions of MCP servers to people: asked as an event, answered as a row, in whatever process."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -26,12 +26,14 @@ class Asker:
 
     record: Record
     waiting: dict[UUID, asyncio.Event]
+    open_of: dict[str, set[UUID]] = field(default_factory=dict)
 
     async def ask(self, call: ToolCall, tool: Tool, question: Question) -> Answer:
         """The person's answer, or "cancel" once INPUT_TIMEOUT_SECONDS have passed."""
         input_id = uuid4()
         expires_at = timezone.now() + timedelta(seconds=settings.INPUT_TIMEOUT_SECONDS)
         answered = self.waiting[input_id] = asyncio.Event()
+        self.open_of.setdefault(call.id, set()).add(input_id)
         try:
             await self.record(
                 events.input_required(
@@ -47,8 +49,16 @@ class Asker:
             answer = await _answer_to(input_id, answered)
         finally:
             del self.waiting[input_id]
+            self.open_of.get(call.id, set()).discard(input_id)
         await self.record(events.input_given(str(input_id), call, action=answer.action))
         return answer
+
+    async def close(self, call: ToolCall) -> None:
+        """The call is over: nobody waits for the answers to its questions any more."""
+        for input_id in self.open_of.pop(call.id, set()).copy():
+            await in_writer(settle, input_id, "cancel", {})
+            if answered := self.waiting.get(input_id):
+                answered.set()
 
 
 async def _answer_to(input_id: UUID, answered: asyncio.Event) -> Answer:

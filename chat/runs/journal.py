@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import OperationalError, connection
 
 from chat.errors import ChatError, RunLost
-from chat.events import DELTAS, ChatEvent
+from chat.events import DELTAS, TERMINAL, ChatEvent
 from chat.runs.effects import Effect
 from chat.runs.pool import writer
 from chat.runs.run_log import RunLog
@@ -135,16 +135,19 @@ class Journal:
         if log.run_id not in written.run_ids:
             self._drop(log, RunLost("Another process has taken this run over."))
             return
+        is_ending = bool(part.rows) and part.rows[-1][1] in TERMINAL
+        if log.run_id in written.cancelled and not is_ending:
+            # First: what waits for this write must not begin anything after it.
+            self._on_cancel_requested(log.run_id)
         log.stored(part.rows)
         if log.is_over:
             self._logs.pop(log.run_id, None)
-        elif log.run_id in written.cancelled:
-            self._on_cancel_requested(log.run_id)
 
     def _drop(self, log: RunLog, failure: Exception) -> None:
         log.close(failure)
-        if self._logs.get(log.run_id) is log:
-            del self._logs[log.run_id]
+        for logs in (self._logs, self._dirty):
+            if logs.get(log.run_id) is log:
+                del logs[log.run_id]
 
 
 def _slice(log: RunLog) -> Slice:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from chat.errors import RunLost
 from chat.events import DELTAS, ChatEvent, Kind, encode, tool_result
 from chat.models import AgentRun, RunStatus, ToolRunState
 from chat.runs import effects
@@ -21,10 +22,12 @@ class Recorder:
         self._journal = journal
         self._run = run
         self._log = journal.open(run.pk, run.lease, run.last_seq)
-        self._is_over = False
+        self._is_over = self._is_closed = False
 
     async def record(self, event: ChatEvent) -> None:
         """Store the event, with the rows that change with it. See Journal.append."""
+        if self._is_closed:
+            raise RunLost("This process has given the run up.")
         if self._is_over:
             return
         if event.kind in DELTAS:
@@ -37,8 +40,8 @@ class Recorder:
         await self._journal.append(self._log, event, self._effect(event))
 
     def close(self) -> None:
-        """Record nothing more: what comes now is another process's."""
-        self._is_over = True
+        """Record nothing more: what comes now is another process's. `record` raises RunLost."""
+        self._is_closed = True
 
     async def settle(self) -> None:
         """Return when all that was recorded is stored; forget the run. Raises as Journal does."""

@@ -53,7 +53,8 @@ def take_over(run_id: UUID, lease: int) -> tuple[AgentRun, Steps] | None:
 def give_up(run_id: UUID, lease: int) -> None:
     """Let another process have a run of ours at once."""
     ours = AgentRun.objects.filter(pk=run_id, lease=lease, status__in=ACTIVE_STATUSES)
-    ours.update(heartbeat_at=GIVEN_UP)
+    # Under a new lease: a heartbeat of ours that is still on its way must not take it back.
+    ours.update(heartbeat_at=GIVEN_UP, lease=F("lease") + 1)
 
 
 def ending_of(run: AgentRun, steps: Steps) -> events.ChatEvent | None:

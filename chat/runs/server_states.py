@@ -79,5 +79,7 @@ def _is_accepted_unseen(tool: MCPTool) -> bool:
     """Ours come with our own updates; those that only read, where the deployment says so."""
     if tool.server.source == MCPServer.Source.DEMO:
         return True
-    hints = tool.definition.get("annotations") or {}
-    return bool(settings.MCP_ACCEPT_CHANGED_READ_ONLY and hints.get("readOnlyHint"))
+    # Also before: else a tool that writes would only have to say otherwise.
+    both = (tool.definition, tool.accepted_definition)
+    hints = [(definition.get("annotations") or {}).get("readOnlyHint") for definition in both]
+    return bool(settings.MCP_ACCEPT_CHANGED_READ_ONLY and all(hints))

@@ -24,7 +24,7 @@ from chat.runs.inputs import settle
 from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.recorder import Recorder
-from chat.runs.recovery import ending_of, orphans, take_over
+from chat.runs.recovery import ending_of, give_up, orphans, take_over
 from chat.runs.work import Work
 from chat.steps import Steps
 from chat.transcript import ChatMessage
@@ -146,6 +146,11 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
         is_first = [message["role"] for message in history].count("user") == 1
         await announce(run, title, "new" if is_first else "running")
         await execute(run, history, work, house, begun or Steps())
+    except asyncio.CancelledError:
+        # Before it had begun: the thread that claimed it has done so all the same.
+        if work.is_leaving and not work.is_claimed.is_set():
+            await in_writer(give_up, run.pk, max(1, run.lease))
+        raise
     finally:
         house.works.pop(run.pk, None)
     if not work.is_leaving:

@@ -32,5 +32,8 @@ class RunToolbox:
         if tool is None:
             raise ToolBlocked(f"There is no tool named {call.name!r}.")
         ask = partial(self._asker.ask, call, tool)
-        result = await self._tools.call(call, on_progress, ask)
+        try:
+            result = await self._tools.call(call, on_progress, ask)
+        finally:
+            await self._asker.close(call)
         return await keep_all(self._run_id, call.id, result)

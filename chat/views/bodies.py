@@ -75,7 +75,7 @@ def read_question(request: HttpRequest) -> Question:
 def read_object(request: HttpRequest) -> dict[str, Any]:
     """The body as a JSON object. Raises BadRequest."""
     try:
-        body = json.loads(request.body)
+        body = json.loads(request.body, parse_constant=_refuse)
     except RequestDataTooBig as error:
         raise BadRequest("The body is too large.", status=413, code="TOO_LARGE") from error
     except UnreadablePostError as error:
@@ -85,6 +85,11 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     return body
+
+
+def _refuse(constant: str) -> None:
+    """NaN and infinity, which JSON in Python reads and no database stores."""
+    raise ValueError(constant)
 
 
 def _text(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Answers of people to the questions of MCP servers."""
 
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 
-from chat.input_form import content_of, problems_of
+from chat.events import encode
+from chat.input_form import answered, content_of, problems_of
 from chat.models import InputRequest
 from chat.runs import supervisor
 from chat.runs.pool import in_pool
@@ -96,4 +98,6 @@ async def _answer(asked: InputRequest, action: str, content: dict[str, Any]) -> 
     if asked.expires_at <= timezone.now():
         return False
     is_form = action == "accept" and asked.mode == InputRequest.Mode.FORM
-    return await supervisor.answer(asked.pk, action, content if is_form else {})
+    given = answered(asked.schema, content) if is_form else {}
+    # As it will be read back: what no database can hold is replaced.
+    return await supervisor.answer(asked.pk, action, json.loads(encode(given)))

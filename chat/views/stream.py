@@ -35,6 +35,9 @@ async def chat(request: ApiRequest) -> HttpResponseBase:
     async for _ in follow(run.pk, 0):
         pass
     run = await in_pool(AgentRun.objects.select_related("answer").get, pk=run.pk)
+    if not run.is_over:
+        text = "The server is restarting; the answer goes on. Ask for it in a moment."
+        return failure(text, "RESTARTING", status=503, run_id=str(run.pk))
     if run.status in {RunStatus.FAILED, RunStatus.INTERRUPTED}:
         return failure(run.error_message, run.error_code, status=502)
     return JsonResponse(

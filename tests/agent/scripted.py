@@ -15,7 +15,7 @@ from tests.servers.raw_server import RawServer
 
 @asynccontextmanager
 async def agent_on(
-    server: RawServer, *, context_tokens: int = 0, silence: float = 0.3
+    server: RawServer, *, context_tokens: int = 0, silence: float = 2
 ) -> AsyncIterator[StreamingChatAgent]:
     """Without tools. `silence`: how many seconds the model may be silent."""
     hub = Hub()
@@ -36,7 +36,7 @@ async def answers(
     *,
     history: Sequence[ChatMessage] = (),
     context_tokens: int = 0,
-    silence: float = 0.3,
+    silence: float = 2,
 ) -> tuple[list[ChatEvent], RawServer]:
     """The events of one answer, and the server that saw the requests."""
     with RawServer(responses) as server:

@@ -131,7 +131,7 @@ def test_a_server_that_is_asked_to_stop_hands_its_answers_over(
     check(readers, calls, model_server)
     for reader in readers:
         run = AgentRun.objects.get(pk=reader.run_id)
-        assert (run.status, run.lease, run.takeovers) == ("completed", 2, 0)
+        assert (run.status, run.lease, run.takeovers) == ("completed", 3, 0)
 
 
 def test_a_server_that_is_asked_to_stop_lets_short_answers_end(
