@@ -46,7 +46,9 @@ def main() -> int:
             if numbers[lane::LANES]
         ]
         with ThreadPoolExecutor(LANES) as threads:
-            played = threads.map(lambda lane: list(play(options.seed, *lane, folder)), lanes)
+            played = threads.map(
+                lambda lane: list(play(options.seed, lane[0], lane[1], folder)), lanes
+            )
             rounds = [one for lane in played for one in lane]
     return told(rounds, len(numbers))
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from chat.models import AgentRun, Message, RunEvent, ToolRun
 from chat.models.runs import unpacked
@@ -34,7 +35,7 @@ def log_of(run_id: str) -> list[Stored]:
             data=json.loads(data),
             frame=f"id: {number}\nevent: {row.kind}\ndata: {data}".encode(),
         )
-        for row in RunEvent.objects.filter(run_id=run_id).order_by("seq")
+        for row in RunEvent.objects.filter(run_id=UUID(run_id)).order_by("seq")
         for number, data in unpacked(row.seq, row.data, row.parts)
     ]
 

@@ -23,7 +23,7 @@ from tests.faults.points import ANSWERING, POINTS
 from tests.servers.site import ROOT, free_port
 
 START_SECONDS = 30
-STOP_SECONDS = 20
+STOP_SECONDS = 30
 HANDING_OVER = ("before_give_up", "after_give_up")
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import httpx
+
 from chat.models import AgentRun, Conversation
 from tests.faults.invariants import Stored, log_of, violations
 from tests.faults.lives import (
@@ -55,6 +57,8 @@ class Round:
             elif not crowd.wrong:
                 await self._judge(crowd)
                 await self._pack(crowd)
+        except (TimeoutError, httpx.TransportError) as error:
+            self.violations.append(f"the server did not do as it was told: {error!r}")
         finally:
             await crowd.aclose()
 

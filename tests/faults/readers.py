@@ -58,7 +58,11 @@ class Crowd:
         self._url = url
         self._chance = chance
         self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+            trust_env=False,
+            # There is no TLS here, and loading certificates takes longer than a restart.
+            verify=False,
         )
 
     async def aclose(self) -> None:

@@ -23,11 +23,12 @@ from chat.models import ApiToken, MCPServer  # noqa: E402
 from tests.faults.lives import Server  # noqa: E402
 from tests.faults.one_round import Round  # noqa: E402
 from tests.faults.scripts import CountingMCPServer  # noqa: E402
+from tests.servers.mcp_server import Era  # noqa: E402
 from tests.servers.model_server import ScriptedModelServer  # noqa: E402
 
 
 async def main(seed: str, numbers: list[int]) -> None:
-    era = "2026-07-28" if numbers[0] % 2 else "2025-11-25"
+    era: Era = "2026-07-28" if numbers[0] % 2 else "2025-11-25"
     with ScriptedModelServer() as model, CountingMCPServer(era=era) as tools:
         token = await asyncio.to_thread(prepare, tools.url)
         environment = os.environ | {"LLM_BASE_URL": model.base_url, "MCP_SERVER_URL": tools.url}
