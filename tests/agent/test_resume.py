@@ -112,3 +112,13 @@ async def test_finished_steps_are_kept_and_counted() -> None:
     assert events[0].data == {"iteration": 2}
     assert [m["role"] for m in messages] == ["user", "assistant", "tool"]
     assert calls == []
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("requested", "blocked"), ("running", "lost")])
+async def test_a_name_that_is_another_tool_s_by_now_is_not_called(state: str, outcome: str) -> None:
+    step = Step(calls=[call("ok", state=state, server="bank", fingerprint="another")])
+
+    events, _, calls = await resumed([step], may_repeat=True)
+
+    assert [e.data["outcome"] for e in events if e.kind == "tool_result"] == [outcome]
+    assert calls == []

@@ -213,3 +213,27 @@ async def test_neither_sampling_nor_roots_are_declared(hub: Hub) -> None:
         await toolbox_of(hub, config(server.url))
 
         assert set(server.capabilities) == {"elicitation"}
+
+
+async def test_an_output_schema_that_takes_for_ever_is_not_tried(hub: Hub) -> None:
+    evil = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
+    fetched = {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}}
+    definitions = [definition("liar", outputSchema=evil), definition("ok", outputSchema=fetched)]
+    with BareMCPServer(definitions) as server:
+        toolbox = await toolbox_of(hub, config(server.url))
+        began = time.monotonic()
+
+        result = await call(toolbox, "liar", structured={"a": "a" * 40 + "!"})
+
+        assert result.text == "see"
+        assert time.monotonic() - began < 3
+        assert (await call(toolbox, "ok")).text == "fine"
+
+
+async def test_what_cannot_be_stored_is_set_aside_alone(hub: Hub) -> None:
+    definitions = [definition("nul", description="a\x00b"), definition("ok"), {"name": "ok"}]
+    with BareMCPServer(definitions) as server:
+        toolbox = await toolbox_of(hub, config(server.url))
+
+        assert [tool.name for tool in (await toolbox.discover()).tools] == ["ok"]
+        assert list(hub.health()[0].catalog.set_aside) == ["nul"]

@@ -130,3 +130,27 @@ async def test_a_call_that_wants_an_address_opened_first_is_made_again(
     assert await call(toolbox, "gated", open_it, url="https://good.example/") == "open"
     with pytest.raises(ToolError, match="required"):
         await call(toolbox, "gated", open_it, url="https://bad.example/")
+
+
+async def test_a_person_who_thinks_holds_nobody_up(hub: Hub, asking: AskingMCPServer) -> None:
+    toolbox = await toolbox_of(hub, config(asking.url, calls_at_once=1, call_timeout_seconds=2))
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def think(question: Question) -> Answer:
+        is_asked.set()
+        await may_answer.wait()
+        return Answer(action="decline")
+
+    thinking = asyncio.create_task(call(toolbox, "book", think, day="Friday"))
+    await asyncio.wait_for(is_asked.wait(), 5)
+
+    assert await call(toolbox, "echo", text="meanwhile") == "meanwhile"
+    may_answer.set()
+    assert await thinking == "Not booked: decline"
+
+
+async def test_text_that_is_none_ends_no_connection(hub: Hub, asking: AskingMCPServer) -> None:
+    toolbox = await toolbox_of(hub, config(asking.url))
+
+    assert await call(toolbox, "echo", text="\ud800") == "\ufffd"
+    assert await call(toolbox, "echo", text="still here") == "still here"

@@ -1,0 +1,78 @@
+"""Forms from outside: what is asked, what fits, and what must never be tried."""
+
+import time
+from typing import Any
+
+import pytest
+
+from chat.input_form import answered, content_of, fields_of, problems_of
+
+
+def schema(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+HOSTILE = [
+    schema(a={"type": "string", "pattern": "^(a+)+$"}),
+    schema(a={"$ref": "http://127.0.0.1:9/x"}),
+    schema(a={"$ref": "file:///etc/passwd"}),
+    schema(a={"$ref": "#/nope"}),
+    schema(a={"type": "string", "allOf": [{"not": {}}]}),
+    schema(a={"type": ["string", 7], "enum": 5, "minLength": "x"}),
+    schema(a=5),
+    {"type": "object", "properties": []},
+    {"patternProperties": {"(": {}}},
+]
+
+
+@pytest.mark.parametrize("asked", HOSTILE)
+def test_a_schema_from_outside_is_only_read_as_a_form(asked: dict[str, Any]) -> None:
+    began = time.monotonic()
+
+    assert not problems_of(asked, {"a": "a" * 40 + "!"})
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "good", "bad"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 9}, 5, 10),
+        ({"type": "integer"}, 5, "five"),
+        ({"type": "number"}, 1.5, True),
+        ({"type": "boolean"}, False, "yes"),
+        ({"type": "string", "minLength": 2, "maxLength": 3}, "abc", "abcd"),
+        ({"type": "string", "enum": ["a", "b"]}, "a", "c"),
+        ({"oneOf": [{"const": "a", "title": "A"}]}, "a", "A"),
+        ({"type": "array", "items": {"enum": ["x", "y"]}, "maxItems": 1}, ["x"], ["x", "y"]),
+    ],
+)
+def test_the_rules_of_a_form_are_kept(rules: dict[str, Any], good: Any, bad: Any) -> None:
+    asked = schema(a=rules)
+
+    assert problems_of(asked, {"a": good}) == {}
+    assert list(problems_of(asked, {"a": bad})) == ["a"]
+    assert problems_of(asked, {}) == {"a": "a is needed."}
+
+
+def test_what_a_browser_sends_becomes_what_the_schema_wants() -> None:
+    asked = schema(
+        whole={"type": "integer"},
+        number={"type": "number"},
+        box={"type": "boolean"},
+        several={"type": "array", "items": {"enum": ["x", "y"]}},
+        empty={"type": "string"},
+    )
+    posted = {
+        "field-whole": ["7"],
+        "field-number": ["inf"],
+        "field-several": ["x", "y"],
+        "field-empty": [""],
+    }
+
+    content = content_of(asked, posted)
+
+    assert content == {"whole": 7, "number": "inf", "box": False, "several": ["x", "y"]}
+    assert answered(asked, content | {"more": 1}) == content
+    assert [field.kind for field in fields_of(asked)] == [
+        *("number", "number", "checkbox", "choices", "text")
+    ]
