@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from chat.views import attachments, conversations, health, inputs, oauth, pages, runs, stream
+from chat.views import (
+    attachments,
+    conversations,
+    health,
+    inputs,
+    oauth,
+    pages,
+    runs,
+    search,
+    stream,
+)
 
 urlpatterns = [
     # Pages
@@ -35,6 +45,12 @@ urlpatterns = [
     path("api/conversations/", conversations.collection, name="api_conversations"),
     path("api/conversations/<uuid:pk>/", conversations.item, name="api_conversation"),
     path("api/conversations/<uuid:pk>/messages/", conversations.messages, name="api_messages"),
+    path(
+        "api/conversations/<uuid:pk>/restorations/",
+        conversations.restorations,
+        name="api_restorations",
+    ),
+    path("api/search/", search.hits, name="api_search"),
     path("api/runs/<uuid:pk>/", runs.item, name="api_run"),
     path("api/runs/<uuid:pk>/events/", stream.run_events, name="api_run_events"),
     path("api/runs/<uuid:pk>/cancellations/", runs.cancellations, name="api_cancellations"),

@@ -8,7 +8,7 @@ from chat.models.authorisations import (
     seal,
     unseal,
 )
-from chat.models.conversations import Conversation, Message
+from chat.models.conversations import UNDO_SECONDS, Conversation, Message, undo_deadline
 from chat.models.inputs import InputRequest
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus, unpacked
 from chat.models.servers import MCPServer, MCPTool
@@ -16,6 +16,7 @@ from chat.models.tool_runs import Attachment, ToolRun, ToolRunState
 
 __all__ = [
     "ACTIVE_STATUSES",
+    "UNDO_SECONDS",
     "AgentRun",
     "ApiToken",
     "Attachment",
@@ -32,6 +33,7 @@ __all__ = [
     "ToolRunState",
     "Unreadable",
     "seal",
+    "undo_deadline",
     "unpacked",
     "unseal",
 ]

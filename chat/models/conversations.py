@@ -1,10 +1,12 @@
 """Conversations and what was said in them."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from chat.errors import RunActive, TooManyRuns
@@ -13,16 +15,38 @@ from chat.steps import Step
 from chat.transcript import ChatMessage, of_steps, system, user
 
 TITLE_CHARACTERS = 80
+# How long a deleted conversation can be brought back; then it is gone for good.
+UNDO_SECONDS = 3600
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Whoever looks up a conversation for a person does it through `of`, or `deleted_of`."""
+
+    def of(self, owner: Any) -> Self:
+        """Theirs, without what they deleted."""
+        return self.filter(owner=owner, deleted_at=None)
+
+    def deleted_of(self, owner: Any) -> Self:
+        """What they deleted and can still bring back."""
+        return self.filter(owner=owner, deleted_at__gt=undo_deadline())
 
 
 class Conversation(models.Model):
     """What a person sees in the sidebar; owns messages and runs."""
+
+    class TitleSource(models.TextChoices):
+        WORDS = "words", "the first words"
+        MODEL = "model"
+        PERSON = "person"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
     )
     title = models.CharField(max_length=200, blank=True)
+    title_source = models.CharField(
+        max_length=6, choices=TitleSource.choices, default=TitleSource.WORDS
+    )
     system_prompt = models.TextField(blank=True)
     # The one that was chosen last; empty: whatever is the default.
     model_name = models.CharField(max_length=200, blank=True)
@@ -30,10 +54,28 @@ class Conversation(models.Model):
     servers_off = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(default=timezone.now)
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    # From then on it is there for nobody; UNDO_SECONDS later it is erased (chat/runs/erasing.py).
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    # It was not held here but brought along in a file.
+    imported_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-updated_at"]
-        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_recent")]
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="conversation_recent"),
+            models.Index(
+                fields=["owner"], condition=Q(pinned_at__isnull=False), name="conversation_pinned"
+            ),
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False),
+                name="conversation_deleted",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title or "New chat"
@@ -59,15 +101,18 @@ class Conversation(models.Model):
         """Store the question and its queued run, in one transaction.
 
         `model_name` (one of settings.LLM_MODELS) and `servers_off` (slugs) are the
-        conversation's from now on. Raises RunActive if an answer is in progress here,
-        TooManyRuns past the person's limits; nothing is stored then. With a known
-        `idempotency_key`: the first question's run, again.
+        conversation's from now on; an archived one is back in the list. Raises RunActive if an
+        answer is in progress here, TooManyRuns past the person's limits, DoesNotExist if it was
+        deleted meanwhile; nothing is stored then. With a known `idempotency_key`: the first
+        question's run, again.
         """
+        here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
         try:
             with transaction.atomic():
-                run = self._add_question(text, **options)
-                Conversation.objects.filter(pk=self.pk).update(updated_at=timezone.now())
-                return run
+                # First: who deletes it now waits, and then sees the run.
+                if not here.update(updated_at=timezone.now(), archived_at=None):
+                    raise Conversation.DoesNotExist
+                return self._add_question(text, **options)
         except IntegrityError as error:
             if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
                 raise RunActive("An answer is still in progress in this conversation.") from error
@@ -98,6 +143,26 @@ class Conversation(models.Model):
             self.model_name, self.servers_off = model_name, off
             self.save(update_fields=["model_name", "servers_off"])
 
+    def change(
+        self,
+        *,
+        title: str | None = None,
+        is_pinned: bool | None = None,
+        is_archived: bool | None = None,
+    ) -> None:
+        """Change what is not None. Its place among the others stays what it was."""
+        changed: dict[str, Any] = {}
+        if title is not None:
+            changed |= {"title": title, "title_source": self.TitleSource.PERSON}
+        if is_pinned is not None and is_pinned != bool(self.pinned_at):
+            changed["pinned_at"] = timezone.now() if is_pinned else None
+        if is_archived is not None and is_archived != bool(self.archived_at):
+            changed["archived_at"] = timezone.now() if is_archived else None
+        for name, value in changed.items():
+            setattr(self, name, value)
+        if changed:
+            self.save(update_fields=list(changed))
+
     def transcript(self, run: AgentRun) -> list[ChatMessage]:
         """What the model is shown when it answers `run`: everything said up to its question."""
         shown = [system(self.system_prompt)] if self.system_prompt else []
@@ -114,6 +179,11 @@ class Conversation(models.Model):
         earlier = self.runs.filter(model_name=run.model_name, created_at__lt=run.created_at)
         found = earlier.order_by("-created_at").values_list("turns_left_out", flat=True).first()
         return found or 0
+
+
+def undo_deadline() -> datetime:
+    """What was deleted before cannot be brought back."""
+    return timezone.now() - timedelta(seconds=UNDO_SECONDS)
 
 
 def check_limits(owner_id: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from chat.models import AgentRun
+from chat.models import AgentRun, Conversation
 
 logger = logging.getLogger(__name__)
 
@@ -22,19 +22,27 @@ def group_of(owner_id: int) -> str:
 
 
 async def announce(run: AgentRun, title: str, state: str) -> None:
-    """`state`: new, running or finished. A dead channel layer costs this message only."""
-    message: dict[str, Any] = {
-        "type": "conversation.moved",
-        "id": str(run.conversation_id),
-        "run_id": str(run.pk),
-        "title": title,
-        "state": state,
-    }
+    """`state`: new, running or finished."""
+    about = {"id": str(run.conversation_id), "run_id": str(run.pk)}
+    await _tell(run.owner_id, {**about, "title": title, "state": state})
+
+
+async def announce_change(conversation: Conversation, state: str) -> None:
+    """`state`: changed, deleted or restored."""
+    about = {"id": str(conversation.pk), "run_id": None, "title": str(conversation)}
+    await _tell(conversation.owner_id, {**about, "state": state})
+
+
+async def _tell(owner_id: int, about: dict[str, Any]) -> None:
+    """A dead channel layer costs this message only."""
+    message = {"type": "conversation.moved", **about}
     try:
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_SECONDS):
-            await get_channel_layer().group_send(group_of(run.owner_id), message)
+            await get_channel_layer().group_send(group_of(owner_id), message)
     except Exception as error:  # Redis may fail in many ways; none may touch the run.
-        logger.warning("Other tabs were not told about run %s: %s", run.pk, error or type(error))
+        logger.warning(
+            "Other tabs were not told about conversation %s: %s", about["id"], error or type(error)
+        )
 
 
 def wire_form(message: dict[str, Any]) -> dict[str, Any]:

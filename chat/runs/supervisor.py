@@ -19,6 +19,7 @@ from chat.events import ChatEvent
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
+from chat.runs.erasing import keep_erasing
 from chat.runs.executor import execute
 from chat.runs.inputs import settle
 from chat.runs.packing import keep_packing
@@ -81,6 +82,8 @@ def watch_over(house: Engine) -> None:
             _spawn(_sweep(house), "recovery"),
             _spawn(keep_packing(), "packing"),
         ]
+            _spawn(keep_checking(), "readers"),
+            _spawn(keep_erasing(), "erasing"),
 
 
 async def shut_down(*, drain_seconds: float = 0) -> None:

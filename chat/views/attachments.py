@@ -45,7 +45,8 @@ async def item(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 def _find(reader: Any, pk: UUID) -> Attachment | None:
-    found = Attachment.objects.select_related("run").filter(pk=pk).first()
+    there = Attachment.objects.filter(run__conversation__deleted_at=None)
+    found = there.select_related("run").filter(pk=pk).first()
     if found is None or not found.file.storage.exists(str(found.file.name)):
         return None
     may_read_log = reader.is_staff and reader.has_perm("chat.view_toolrun")

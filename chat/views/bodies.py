@@ -15,6 +15,7 @@ from chat.text import clean
 
 MAX_SYSTEM_PROMPT_CHARACTERS = 20_000
 MAX_KEY_CHARACTERS = 200
+MAX_TITLE_CHARACTERS = 200
 APPROVALS = ("wait", "deny")
 
 
@@ -70,6 +71,47 @@ def read_question(request: HttpRequest) -> Question:
         servers=servers,
         idempotency_key=key or None,
     )
+
+
+def read_changes(request: HttpRequest) -> dict[str, Any]:
+    """What is to be changed of a conversation, by name. Raises BadRequest."""
+    body = read_object(request)
+    problems: dict[str, str] = {}
+    for name, value in body.items():
+        match name:
+            case "title" if isinstance(value, str):
+                body[name], problem = read_title(value)
+                problems |= {name: problem} if problem else {}
+            case "title":
+                problems[name] = "title must be a text."
+            case "is_pinned" | "is_archived" if not isinstance(value, bool):
+                problems[name] = f"{name} must be true or false."
+            case "is_pinned" | "is_archived":
+                pass
+            case _:
+                problems[clean(name)] = "Only title, is_pinned and is_archived can be changed."
+    if problems or not body:
+        text = " ".join(dict.fromkeys(problems.values())) or "There is nothing to change."
+        raise BadRequest(text, fields=problems)
+    return body
+
+
+def read_title(text: str) -> tuple[str, str]:
+    """A title on one line, and a sentence if it cannot be one."""
+    title = " ".join(clean(text).split())
+    if not title:
+        return "", "title must not be empty."
+    if len(title) > MAX_TITLE_CHARACTERS:
+        return "", f"title may have {MAX_TITLE_CHARACTERS} characters at most."
+    return title, ""
+
+
+def page_number(request: HttpRequest) -> int:
+    """`?page=`, 1 where it is not given. Raises BadRequest."""
+    text = request.GET.get("page") or "1"
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 9 and int(text)):
+        raise BadRequest("page must be a number, 1 or more.")
+    return int(text)
 
 
 def read_object(request: HttpRequest) -> dict[str, Any]:

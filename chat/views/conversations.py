@@ -7,10 +7,11 @@ from django.core.paginator import Paginator
 from django.http import HttpResponseBase, JsonResponse
 from django.urls import reverse
 
-from chat.models import AgentRun, Conversation, ToolRun
+from chat.models import UNDO_SECONDS, AgentRun, Conversation, ToolRun
+from chat.runs import changes
 from chat.runs.pool import in_pool
 from chat.views.access import ApiRequest, api, not_found
-from chat.views.bodies import BadRequest
+from chat.views.bodies import page_number, read_changes
 from chat.views.questions import ask
 
 PAGE_SIZE = 50
@@ -21,17 +22,33 @@ async def collection(request: ApiRequest) -> HttpResponseBase:
     """GET: the person's conversations, newest first, paged. POST: a new one with its question."""
     if request.method == "POST":
         return _started(await ask(request))
-    number = request.GET.get("page") or "1"
-    if not (number.isascii() and number.isdigit() and 0 < len(number) <= 9):
-        raise BadRequest("page must be a number, 1 or more.")
-    return JsonResponse(await in_pool(_page, request.person, int(number)))
+    is_archived = request.GET.get("archived") == "1"
+    page = await in_pool(_page, request.person, page_number(request), is_archived=is_archived)
+    return JsonResponse(page)
 
 
-@api("GET")
+@api("GET", "PATCH", "DELETE")
 async def item(request: ApiRequest, pk: UUID) -> HttpResponseBase:
-    """One conversation with its messages, runs and tool runs."""
-    found = await in_pool(_whole, request.person, pk)
-    return not_found() if found is None else JsonResponse(found)
+    """One conversation with its messages, runs and tool runs; changed; or deleted."""
+    found = await changes.find(request.person, pk)
+    if found is None:
+        return not_found()
+    match request.method:
+        case "PATCH":
+            await changes.change(found, read_changes(request))
+            return JsonResponse(head(found))
+        case "DELETE":
+            await changes.remove(found)
+            return JsonResponse({"id": str(found.pk), "restorable_seconds": UNDO_SECONDS})
+        case _:
+            return JsonResponse(await in_pool(_whole, found))
+
+
+@api("POST")
+async def restorations(request: ApiRequest, pk: UUID) -> HttpResponseBase:
+    """Undo a deletion."""
+    found = await changes.restore(request.person, pk)
+    return not_found() if found is None else JsonResponse(head(found))
 
 
 @api("POST")
@@ -52,35 +69,36 @@ def _started(run: AgentRun | None) -> HttpResponseBase:
     return JsonResponse(body, status=201)
 
 
-def _page(owner: Any, number: int) -> dict[str, Any]:
-    conversations = Conversation.objects.filter(owner=owner).order_by("-updated_at", "pk")
-    page = Paginator(conversations, PAGE_SIZE).get_page(number)
+def _page(owner: Any, number: int, *, is_archived: bool) -> dict[str, Any]:
+    conversations = Conversation.objects.of(owner).filter(archived_at__isnull=not is_archived)
+    page = Paginator(conversations.order_by("-updated_at", "pk"), PAGE_SIZE).get_page(number)
     return {
-        "conversations": [_head(conversation) for conversation in page],
+        "conversations": [head(conversation) for conversation in page],
         "page": page.number,
         "pages": page.paginator.num_pages,
         "total": page.paginator.count,
     }
 
 
-def _head(conversation: Conversation) -> dict[str, Any]:
+def head(conversation: Conversation) -> dict[str, Any]:
+    """What lists say of a conversation."""
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
+        "title_source": conversation.title_source,
+        "is_pinned": conversation.pinned_at is not None,
+        "is_archived": conversation.archived_at is not None,
         "model_name": conversation.current_model_name,
         "created_at": conversation.created_at.isoformat(),
         "updated_at": conversation.updated_at.isoformat(),
     }
 
 
-def _whole(owner: Any, pk: UUID) -> dict[str, Any] | None:
-    conversation = Conversation.objects.filter(pk=pk, owner=owner).first()
-    if conversation is None:
-        return None
+def _whole(conversation: Conversation) -> dict[str, Any]:
     said = conversation.messages.order_by("pk")
     tool_runs = ToolRun.objects.filter(run__conversation=conversation).order_by("created_at", "pk")
     return {
-        **_head(conversation),
+        **head(conversation),
         "system_prompt": conversation.system_prompt,
         "servers_off": conversation.servers_off,
         "messages": [

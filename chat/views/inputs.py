@@ -69,8 +69,8 @@ async def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 async def _find(person: Any, pk: UUID) -> InputRequest | None:
-    rows = InputRequest.objects.filter(pk=pk, run__owner=person).select_related("run")
-    return await in_pool(rows.first)
+    rows = InputRequest.objects.filter(run__owner=person, run__conversation__deleted_at=None)
+    return await in_pool(rows.select_related("run").filter(pk=pk).first)
 
 
 def _shown(asked: InputRequest) -> Asked:

@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from chat.errors import ChatError, RunActive, TooManyRuns
 from chat.forms import MessageForm
 from chat.models import AgentRun, Conversation
-from chat.runs import supervisor
+from chat.runs import changes, supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 from chat.views.bodies import BadRequest
@@ -134,6 +134,8 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
             stored = await in_writer(conversation.ask, text, **options)
     except BadRequest as error:
         return await _refuse(request, conversation, str(error), status=400)
+    except Conversation.DoesNotExist as error:
+        raise Http404 from error
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
     await supervisor.start(stored)
@@ -191,7 +193,7 @@ def _wanted_turns(request: HttpRequest) -> int:
 
 
 async def _find(request: HttpRequest, pk: UUID) -> Conversation:
-    found = await in_pool(Conversation.objects.filter(pk=pk, owner_id=request.user.pk).first)
+    found = await changes.find(request.user, pk)
     if found is None:
         raise Http404
     return found
@@ -199,7 +201,8 @@ async def _find(request: HttpRequest, pk: UUID) -> Conversation:
 
 async def _find_run(request: HttpRequest, pk: UUID) -> AgentRun:
     runs = AgentRun.objects.select_related("conversation", "message", "answer")
-    found = await in_pool(runs.filter(pk=pk, conversation__owner_id=request.user.pk).first)
+    theirs = runs.filter(owner_id=request.user.pk, conversation__deleted_at=None)
+    found = await in_pool(theirs.filter(pk=pk).first)
     if found is None:
         raise Http404
     return found

@@ -22,18 +22,17 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
     question = read_question(request)
     supervisor.check_open()
     target = conversation_id or question.conversation_id
-    found = await in_writer(_store, request.person, question, target)
-    if found is None:
+    try:
+        run, is_new = await in_writer(_store, request.person, question, target)
+    except Conversation.DoesNotExist:
         return None
-    run, is_new = found
     if is_new:
         await supervisor.start(run)
     return run
 
 
-def _store(
-    owner: Any, question: Question, conversation_id: UUID | None
-) -> tuple[AgentRun, bool] | None:
+def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tuple[AgentRun, bool]:
+    """The run, and whether it is new. Raises Conversation.DoesNotExist, and what `ask` raises."""
     if earlier := _earlier(owner, question):
         return earlier, False
     options: dict[str, Any] = {
@@ -46,9 +45,7 @@ def _store(
             begin = Conversation.begin
             run = begin(owner, question.message, system_prompt=question.system_prompt, **options)
             return run, True
-        conversation = Conversation.objects.filter(pk=conversation_id, owner=owner).first()
-        if conversation is None:
-            return None
+        conversation = Conversation.objects.of(owner).get(pk=conversation_id)
         return conversation.ask(question.message, **options), True
     except IntegrityError:
         # The same key at the same moment: the other request was first.
@@ -60,4 +57,8 @@ def _store(
 def _earlier(owner: Any, question: Question) -> AgentRun | None:
     if question.idempotency_key is None:
         return None
-    return AgentRun.objects.filter(owner=owner, idempotency_key=question.idempotency_key).first()
+    runs = AgentRun.objects.filter(owner=owner, idempotency_key=question.idempotency_key)
+    run = runs.select_related("conversation").first()
+    if run and run.conversation.deleted_at:
+        raise Conversation.DoesNotExist
+    return run

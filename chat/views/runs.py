@@ -29,7 +29,8 @@ async def cancellations(request: ApiRequest, pk: UUID) -> HttpResponseBase:
 
 
 async def find(request: ApiRequest, pk: UUID) -> AgentRun | None:
-    return await in_pool(AgentRun.objects.filter(pk=pk, owner=request.person).first)
+    runs = AgentRun.objects.filter(owner=request.person, conversation__deleted_at=None)
+    return await in_pool(runs.filter(pk=pk).first)
 
 
 def _state(run: AgentRun) -> dict[str, Any]:

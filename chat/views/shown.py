@@ -211,7 +211,7 @@ def sidebar_of(owner: Any) -> list[tuple[str, list[Conversation]]]:
     """The person's conversations, newest first, under "Today", "Yesterday" and so on."""
     active = AgentRun.objects.filter(conversation=OuterRef("pk"), status__in=ACTIVE_STATUSES)
     conversations = (
-        Conversation.objects.filter(owner=owner)
+        Conversation.objects.of(owner)
         .annotate(active_status=Subquery(active.values("status")[:1]))
         .only("id", "title", "updated_at")
         .order_by(F("updated_at").desc(), "pk")[:SIDEBAR_CONVERSATIONS]

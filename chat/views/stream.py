@@ -18,6 +18,7 @@ from chat.views.questions import ask
 
 
 @api("POST")
+from chat.views.runs import find
 async def chat_stream(request: ApiRequest) -> HttpResponseBase:
     """Start a run and stream its events. A client that leaves does not stop the run."""
     run = await ask(request)
@@ -52,7 +53,7 @@ async def chat(request: ApiRequest) -> HttpResponseBase:
 @api("GET")
 async def run_events(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     """Follow a run from any event on."""
-    run = await in_pool(AgentRun.objects.filter(pk=pk, owner=request.person).first)
+    run = await find(request, pk)
     if run is None:
         return not_found()
     after = cursor(request)

@@ -25,6 +25,7 @@ OBJECT_ROUTES = {
     "cancel_run": "run_id",
     "api_conversation": "conversation_id",
     "api_messages": "conversation_id",
+    "api_restorations": "conversation_id",
     "api_run": "run_id",
     "api_run_events": "run_id",
     "api_cancellations": "run_id",
@@ -38,6 +39,7 @@ OWN_ROUTES = {
     "chat",
     "chat_stream",
     "api_conversations",
+    "api_search",
     "oauth_callback",
 }
 # About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
