@@ -82,7 +82,6 @@ def watch_over(house: Engine) -> None:
             _spawn(_sweep(house), "recovery"),
             _spawn(keep_packing(), "packing"),
         ]
-            _spawn(keep_checking(), "readers"),
             _spawn(keep_erasing(), "erasing"),
 
 
