@@ -81,8 +81,8 @@ def watch_over(house: Engine) -> None:
             _spawn(_beat(house), "heartbeat"),
             _spawn(_sweep(house), "recovery"),
             _spawn(keep_packing(), "packing"),
-        ]
             _spawn(keep_erasing(), "erasing"),
+        ]
 
 
 async def shut_down(*, drain_seconds: float = 0) -> None:

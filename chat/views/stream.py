@@ -15,10 +15,10 @@ from chat.runs.pool import in_pool
 from chat.views.access import ApiRequest, api, failure, not_found
 from chat.views.bodies import BadRequest
 from chat.views.questions import ask
+from chat.views.runs import find
 
 
 @api("POST")
-from chat.views.runs import find
 async def chat_stream(request: ApiRequest) -> HttpResponseBase:
     """Start a run and stream its events. A client that leaves does not stop the run."""
     run = await ask(request)
