@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: run test lint format bench crash help
+.PHONY: run test test-postgresql lint format bench crash help
 
 run: ## Start everything on PORT (8000)
 	@$(PYTHON) chatsite/bootstrap.py
@@ -11,6 +11,15 @@ run: ## Start everything on PORT (8000)
 
 test: develop real-servers lint ## Install what tests need and run all of them
 	@$(VENV)/python -m pytest
+	@$(MAKE) --no-print-directory test-postgresql
+
+# What cannot differ there is left out: models, MCP and starting up; and all of the browser's but
+# one file, which takes minutes and meets the database through the same views.
+ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages tests/security tests/agent \
+	tests/browser/test_answers.py
+
+test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
+	@$(VENV)/python -m tests.on_postgresql $(ON_POSTGRESQL)
 
 lint: develop ## Style, types, templates
 	@$(VENV)/ruff check .
@@ -40,4 +49,4 @@ real-servers: develop
 	@$(VENV)/python -m tests.servers.real.install
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'

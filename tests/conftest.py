@@ -18,6 +18,7 @@ os.environ |= {
     "DJANGO_SETTINGS_MODULE": "chatsite.settings",
     "SECRET_KEY": "a key for tests only, long enough to be silent about it 0123456789",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", f"sqlite:///{FOLDER}/db.sqlite3"),
+    "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
     "MEDIA_DIR": f"{FOLDER}/media",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
@@ -26,7 +27,6 @@ os.environ |= {
     "MCP_ALLOW_PRIVATE_NETWORKS": "true",
     **dict.fromkeys(
         [
-            "REDIS_URL",
             "OPENROUTER_API_KEY",
             "LLM_BASE_URL",
             "LLM_API_KEY",

@@ -1,0 +1,27 @@
+"""Runs tests on PostgreSQL and Redis of their own: python -m tests.on_postgresql PYTEST-ARGUMENTS
+
+Where one of them is not installed it says so in a line, and fails only where CI is set.
+"""
+
+import os
+import subprocess
+import sys
+
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.programs import find
+from tests.servers.redis import Redis
+
+
+def main(arguments: list[str]) -> int:
+    missing = [name for name in ("initdb", "postgres", "redis-server") if find(name) is None]
+    if missing:
+        print(f"Left out: the tests on PostgreSQL and Redis ({', '.join(missing)} not installed).")
+        return 1 if os.environ.get("CI") else 0
+    with PostgreSQL() as database, Redis() as redis:
+        places = {"TEST_DATABASE_URL": database.url, "TEST_REDIS_URL": redis.url}
+        command = [sys.executable, "-m", "pytest", *arguments]
+        return subprocess.run(command, env=os.environ | places, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
