@@ -1,10 +1,12 @@
 """The WebSocket of a page: which of my conversations moved. Answers themselves are streams."""
 
+from functools import partial
 from typing import Any
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from chat.runs.announce import group_of, wire_form
+from chat.runs.readers import Reader
 
 NOT_SIGNED_IN = 4401
 
@@ -13,6 +15,7 @@ class SidebarConsumer(AsyncJsonWebsocketConsumer):
     """Passes a person's announcements on to one open page; takes nothing from it."""
 
     group = ""
+    reader: Reader | None = None
 
     async def connect(self) -> None:
         user = self.scope["user"]
@@ -21,9 +24,15 @@ class SidebarConsumer(AsyncJsonWebsocketConsumer):
             return
         self.group = group_of(user.pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
+        self.reader = Reader(
+            person_id=user.pk,
+            session_key=self.scope["session"].session_key or "",
+            on_refused=partial(self.close, code=NOT_SIGNED_IN),
+        )
         await self.accept()
 
     async def disconnect(self, code: int) -> None:
+        self.reader = None
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
 

@@ -19,6 +19,7 @@ from chat.runs import supervisor
 from chat.runs.engine import engine
 from chat.runs.pool import in_writer
 from chat.runs.servers import settle_configured_servers
+from chatsite.backpressure import paced
 
 Application = Callable[[dict[str, Any], Callable, Callable], Awaitable[None]]
 
@@ -71,7 +72,8 @@ class Site:
             await self._lifespan(receive, send)
             return
         await self.begin()
-        await self._routes(scope, receive, send)
+        is_http = scope["type"] == "http"
+        await self._routes(scope, receive, paced(send) if is_http else send)
 
     async def begin(self) -> None:
         """Once per process; later callers wait for the first."""

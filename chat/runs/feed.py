@@ -8,7 +8,7 @@ and no database connection while it waits.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,8 +21,10 @@ from chat.runs.pool import in_pool
 from chat.runs.run_log import RunLog
 
 EVENTS_AT_ONCE = 1000
-# What a slow reader costs here, unless one event alone is larger.
-BATCH_BYTES = 65_536
+# Rows may be large, and most of a reader's batch may be in the first one.
+ROWS_AT_ONCE = 20
+# A slow reader costs this, twice for a moment, unless one event alone is larger.
+BATCH_BYTES = 32_768
 LOOK_AGAIN_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 15
 KEEP_ALIVE = b": still here\n\n"
@@ -45,7 +47,7 @@ class Batch:
         self.size += len(frame)
 
 
-async def follow(run_id: UUID, after: int) -> AsyncIterator[bytes]:
+async def follow(run_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
     """Frames after number `after`, several at a time, ending with the terminal event.
 
     Ends before it where this process is about to end: read on elsewhere, or a moment later.
@@ -134,7 +136,7 @@ def _stored(run_id: UUID, after: int) -> Iterator[tuple[int, str, str]]:
     first = rows.filter(seq__lte=after + 1).order_by("-seq").values("seq")[:1]
     found = rows.filter(seq__gte=Subquery(first), seq__lte=after + EVENTS_AT_ONCE)
     values = found.order_by("seq").values_list("seq", "kind", "data", "parts")
-    for seq, kind, data, parts in values.iterator():
+    for seq, kind, data, parts in values.iterator(chunk_size=ROWS_AT_ONCE):
         for number, encoded in unpacked(seq, data, parts):
             if number > after:
                 yield number, kind, encoded

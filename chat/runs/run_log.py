@@ -9,6 +9,7 @@ from chat.events import DELTAS, TERMINAL, ChatEvent, Kind, encode, to_frame
 from chat.runs.effects import Effect
 
 FRAMES_KEPT = 1024
+BYTES_KEPT = 262_144
 
 # Number, kind, JSON and Unix time of an event, ready to be a row.
 Row = tuple[int, Kind, str, float]
@@ -45,6 +46,7 @@ class RunLog:
         self.failure: Exception | None = None
         self._pending: list[Pending] = []
         self._frames: list[bytes] = []
+        self._bytes = 0
         self._first = last_seq + 1
         self._waiters: list[asyncio.Future[bool]] = []
 
@@ -77,16 +79,22 @@ class RunLog:
     def stored(self, rows: list[Row]) -> None:
         """These rows are committed: show them."""
         for number, kind, encoded, _ in rows:
-            self._frames.append(to_frame(number, kind, encoded).encode())
+            frame = to_frame(number, kind, encoded).encode()
+            self._frames.append(frame)
+            self._bytes += len(frame)
             self.last_seq = number
             self.is_over = kind in TERMINAL
         self.settled += len(rows)
-        if len(self._frames) > FRAMES_KEPT:
-            dropped = len(self._frames) - FRAMES_KEPT // 2
-            del self._frames[:dropped]
-            self._first += dropped
+        while len(self._frames) > FRAMES_KEPT or self._bytes > BYTES_KEPT:
+            self._forget((len(self._frames) + 1) // 2)
         if rows:
             self.wake()
+
+    def _forget(self, count: int) -> None:
+        """The oldest frames are read from their rows from now on."""
+        self._bytes -= sum(map(len, self._frames[:count]))
+        del self._frames[:count]
+        self._first += count
 
     def close(self, failure: Exception) -> None:
         """Nothing more is written from here: the run was lost, or could not be stored."""

@@ -24,6 +24,7 @@ from chat.runs.executor import execute
 from chat.runs.inputs import settle
 from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
+from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import ending_of, give_up, orphans, take_over
 from chat.runs.work import Work
@@ -81,6 +82,7 @@ def watch_over(house: Engine) -> None:
             _spawn(_beat(house), "heartbeat"),
             _spawn(_sweep(house), "recovery"),
             _spawn(keep_packing(), "packing"),
+            _spawn(keep_checking(), "readers"),
             _spawn(keep_erasing(), "erasing"),
         ]
 

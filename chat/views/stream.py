@@ -1,5 +1,7 @@
 """Event streams: plain async views, which Django cancels promptly when a reader leaves."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from uuid import UUID
 
 from django.http import (
@@ -9,9 +11,10 @@ from django.http import (
     StreamingHttpResponse,
 )
 
-from chat.models import AgentRun, RunStatus
+from chat.models import AgentRun, ApiToken, RunStatus
 from chat.runs.feed import follow
 from chat.runs.pool import in_pool
+from chat.runs.readers import Reader
 from chat.views.access import ApiRequest, api, failure, not_found
 from chat.views.bodies import BadRequest
 from chat.views.questions import ask
@@ -24,7 +27,7 @@ async def chat_stream(request: ApiRequest) -> HttpResponseBase:
     run = await ask(request)
     if run is None:
         return not_found()
-    return event_stream(run, after=0)
+    return event_stream(request, run, after=0)
 
 
 @api("POST")
@@ -61,7 +64,7 @@ async def run_events(request: ApiRequest, pk: UUID) -> HttpResponseBase:
         raise BadRequest(f"The run has {run.last_seq} events; {after} is beyond the last one.")
     if run.is_over and (after == run.last_seq or not await in_pool(_has_ending, run)):
         return HttpResponse(status=204)
-    return event_stream(run, after)
+    return event_stream(request, run, after)
 
 
 def _has_ending(run: AgentRun) -> bool:
@@ -77,11 +80,31 @@ def cursor(request: ApiRequest) -> int:
     return int(text)
 
 
-def event_stream(run: AgentRun, after: int) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(follow(run.pk, after), content_type="text/event-stream")
+def event_stream(request: ApiRequest, run: AgentRun, after: int) -> StreamingHttpResponse:
+    frames = _while_welcome(reader_of(request, run), follow(run.pk, after))
+    response = StreamingHttpResponse(frames, content_type="text/event-stream")
     # Neither browsers nor proxies may store, compress or buffer a stream.
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["X-Conversation-Id"] = str(run.conversation_id)
     response.headers["X-Run-Id"] = str(run.pk)
     return response
+
+
+def reader_of(request: ApiRequest, run: AgentRun) -> Reader:
+    """Who reads this run, and by what right."""
+    if getattr(request, "token_user", None) is None:
+        key = request.session.session_key or ""
+        return Reader(person_id=request.person.pk, run_id=run.pk, session_key=key)
+    token = request.headers["Authorization"].partition(" ")[2].strip()
+    return Reader(person_id=request.person.pk, run_id=run.pk, token_hash=ApiToken.hash_of(token))
+
+
+async def _while_welcome(
+    reader: Reader, stream: AsyncGenerator[bytes, None]
+) -> AsyncIterator[bytes]:
+    async with aclosing(stream) as parts:
+        async for part in parts:
+            if not reader.is_welcome:
+                return
+            yield part

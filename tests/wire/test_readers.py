@@ -1,0 +1,260 @@
+"""Readers that are slow, and readers that must not read any more."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import httpx
+import psutil
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from chat.events import content, done
+from chat.models import AgentRun, ApiToken, Conversation, RunEvent, RunStatus
+from chat.runs.readers import CHECK_SECONDS, Reader, unwelcome
+from tests.people import Person
+from tests.servers.raw_server import RawServer, delta, stream
+from tests.servers.site import Site
+from tests.sse import ask, begin, wait_until
+
+PIECE = "x" * 50_000
+PIECES = 400
+LIVE_PIECES = 100
+LIVE_READERS = 60
+# What an answer of 5 MB may cost by itself; its readers would cost three times as much.
+LIVE_BYTES = 100_000_000
+SLOW_READERS = 20
+READER_BYTES = 262_144
+# Rows in the hands of the four threads that read them, and what the interpreter takes meanwhile.
+SLACK_BYTES = 12 << 20
+# Twice the time-out: something may have moved in the first one.
+GONE_SECONDS = 45
+REFUSED_SECONDS = 30
+
+
+class SlowReader:
+    """A connection with a small window that has asked for a stream and takes nothing of it."""
+
+    def __init__(self, site: Site, person: Person, run_id: Any) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.connect(("127.0.0.1", site.port))
+        self.port = self._socket.getsockname()[1]
+        head = f"GET /api/runs/{run_id}/events/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        self._socket.sendall(f"{head}Authorization: Bearer {person.token}\r\n\r\n".encode())
+
+    def __enter__(self) -> "SlowReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def slow_readers(site: Site, person: Person, run_id: Any, count: int) -> Iterator[set[int]]:
+    """Their ports."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(SlowReader(site, person, run_id)) for _ in range(count)]
+        yield {reader.port for reader in readers}
+
+
+class Watched:
+    """The process of a site: its memory, and who is connected to it."""
+
+    def __init__(self, site: Site) -> None:
+        assert site.process
+        self._process = psutil.Process(site.process.pid)
+        self.most = self.memory
+
+    @property
+    def memory(self) -> int:
+        return int(self._process.memory_info().rss)
+
+    def is_connected_to(self, ports: set[int]) -> bool:
+        self.most = max(self.most, self.memory)
+        found = self._process.net_connections("tcp")
+        peers = {each.raddr.port for each in found if each.raddr and each.status == "ESTABLISHED"}
+        return bool(peers & ports)
+
+
+@pytest.fixture
+def long_run(alice: Person) -> AgentRun:
+    """An ended run of 20 MB."""
+    conversation = Conversation.objects.create(owner=alice.user)
+    now = timezone.now()
+    run = AgentRun.objects.create(
+        conversation=conversation,
+        owner=alice.user,
+        message=conversation.messages.create(role="user", content="?"),
+        status=RunStatus.COMPLETED,
+        model_name="none",
+        last_seq=PIECES + 1,
+        finished_at=now,
+    )
+    events = [content(PIECE)] * PIECES + [done("", finish_reason="stop", usage={})]
+    RunEvent.objects.bulk_create(
+        RunEvent(run=run, seq=number, kind=event.kind, data=event.to_json(), created_at=now)
+        for number, event in enumerate(events, 1)
+    )
+    return run
+
+
+def test_readers_who_take_nothing_cost_little_and_are_disconnected(
+    alice: Person, long_run: AgentRun
+) -> None:
+    whole = alice.api.get(f"/api/runs/{long_run.pk}/events/").content
+    watched = Watched(alice.site)
+    before = watched.memory
+
+    with slow_readers(alice.site, alice, long_run.pk, SLOW_READERS) as ports:
+        wait_until(lambda: watched.is_connected_to(ports), 5, "they are connected")
+        begun = time.monotonic()
+        wait_until(lambda: not watched.is_connected_to(ports), GONE_SECONDS, "they are gone")
+
+    assert time.monotonic() - begun > 15
+    assert watched.most - before <= SLOW_READERS * READER_BYTES + SLACK_BYTES
+    assert alice.api.get(f"/api/runs/{long_run.pk}/events/").content == whole
+
+
+def test_readers_who_take_nothing_of_a_running_answer_cost_little(
+    alice: Person, new_site: Callable[..., Site]
+) -> None:
+    answer = stream(*[delta(content=PIECE)] * LIVE_PIECES, delta("stop"))
+    with RawServer([answer]) as model:
+        site = new_site(LLM_BASE_URL=model.base_url)
+        with httpx.Client(base_url=site.url, headers=alice.headers, timeout=60) as api:
+            # The run itself holds its text; that is not what readers cost.
+            ask(api, "Alone")
+            watched = Watched(site)
+            before = watched.memory
+            run_id = begin(api, "With others")["run_id"]
+            with slow_readers(site, alice, run_id, LIVE_READERS) as ports:
+                run = AgentRun.objects.filter(pk=run_id)
+                wait_until(
+                    lambda: watched.is_connected_to(ports) and run.get().is_over, 60, "its end"
+                )
+
+    assert watched.most - before <= LIVE_READERS * READER_BYTES + LIVE_BYTES
+
+
+def lost(person: Person, other: Person, run: AgentRun) -> dict[str, Reader]:
+    """Readers who must be turned away, by what is wrong with them."""
+    session = person.session_cookie
+    token = ApiToken.hash_of(person.token)
+    expired = Session.objects.get(session_key=other.session_cookie)
+    expired.expire_date = timezone.now() - timedelta(seconds=1)
+    expired.save()
+    ids = {"person_id": person.user.pk, "run_id": run.pk}
+    return {
+        "no proof": Reader(**ids),
+        "unknown session": Reader(**ids, session_key="unknown"),
+        "unknown token": Reader(**ids, token_hash="unknown"),
+        "somebody else's session": Reader(person_id=other.user.pk, session_key=session),
+        "somebody else's token": Reader(person_id=other.user.pk, token_hash=token),
+        "expired session": Reader(person_id=other.user.pk, session_key=other.session_cookie),
+        "somebody else's run": Reader(
+            person_id=other.user.pk, run_id=run.pk, token_hash=ApiToken.hash_of(other.token)
+        ),
+        "no such run": Reader(person_id=person.user.pk, run_id=uuid4(), session_key=session),
+    }
+
+
+def test_only_those_who_may_are_welcome(alice: Person, bob: Person, long_run: AgentRun) -> None:
+    ids = {"person_id": alice.user.pk, "run_id": long_run.pk}
+    welcome = [
+        Reader(**ids, session_key=alice.session_cookie),
+        Reader(**ids, token_hash=ApiToken.hash_of(alice.token)),
+        Reader(person_id=alice.user.pk, session_key=alice.session_cookie),
+    ]
+    turned_away = lost(alice, bob, long_run)
+
+    assert unwelcome([*welcome, *turned_away.values()]) == list(turned_away.values())
+
+
+class Open:
+    """Streams that are read until they end; `ended` has those that did, and when."""
+
+    def __init__(self, http: aiohttp.ClientSession, site: Site) -> None:
+        self._http = http
+        self._site = site
+        self.ended: dict[str, float] = {}
+        self.reading: dict[str, asyncio.Task[None]] = {}
+
+    async def read(self, name: str, person: Person, run_id: str, *, by_token: bool = False) -> None:
+        """Returns when the first event has come."""
+        cookie = {"Cookie": f"sessionid={person.session_cookie}"}
+        headers = person.headers if by_token else cookie
+        url = f"{self._site.url}/api/runs/{run_id}/events/"
+        response = await self._http.get(url, headers=headers)
+        assert response.status == 200
+        assert await response.content.readline() == b"id: 1\n"
+        self.reading[name] = asyncio.create_task(self._read(name, response))
+
+    async def listen(self, name: str, person: Person) -> None:
+        headers = {"Origin": self._site.url, "Cookie": f"sessionid={person.session_cookie}"}
+        url = self._site.url.replace("http", "ws") + "/ws/"
+        opened = await self._http.ws_connect(url, headers=headers)
+        self.reading[name] = asyncio.create_task(self._listen(name, opened))
+
+    async def _read(self, name: str, response: aiohttp.ClientResponse) -> None:
+        rest = await response.content.read()
+        assert b"event: done" not in rest
+        self.ended[name] = time.monotonic()
+
+    async def _listen(self, name: str, opened: aiohttp.ClientWebSocketResponse) -> None:
+        async for _ in opened:
+            pass
+        assert opened.close_code == 4401
+        self.ended[name] = time.monotonic()
+
+
+@pytest.fixture
+def people(site: Site) -> Iterator[dict[str, Person]]:
+    """Those whose streams are open, by what becomes of them."""
+    names = ("stays", "signed-out", "deactivated", "new-password", "revoked", "deleted", "erased")
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(Person(name, site)) for name in names}
+
+
+async def test_open_streams_end_when_their_right_to_does(
+    site: Site, people: dict[str, Person]
+) -> None:
+    runs = {name: begin(person.api, "[[text Hi]][[stall]]") for name, person in people.items()}
+    timeout = aiohttp.ClientTimeout(total=90)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        streams = Open(http, site)
+        for name, person in people.items():
+            await streams.read(name, person, runs[name]["run_id"], by_token=name == "revoked")
+        await streams.listen("stays, page", people["stays"])
+        await streams.listen("deactivated, page", people["deactivated"])
+
+        await asyncio.to_thread(end_rights, people, runs)
+        begun = time.monotonic()
+        staying = {name for name in streams.reading if name.startswith("stays")}
+        leaving = {task for name, task in streams.reading.items() if name not in staying}
+        await asyncio.wait(leaving, timeout=REFUSED_SECONDS + CHECK_SECONDS)
+
+        assert set(streams.ended) == set(streams.reading) - staying
+        assert max(streams.ended.values()) - begun <= REFUSED_SECONDS + 1
+        for name in staying:
+            streams.reading[name].cancel()
+
+
+def end_rights(people: dict[str, Person], runs: dict[str, dict[str, str]]) -> None:
+    Session.objects.filter(session_key=people["signed-out"].session_cookie).delete()
+    deactivated, changed = people["deactivated"].user, people["new-password"].user
+    deactivated.is_active = False
+    deactivated.save()
+    changed.set_password("another long password")
+    changed.save()
+    ApiToken.objects.filter(owner=people["revoked"].user).update(revoked_at=timezone.now())
+    conversations = Conversation.objects
+    conversations.filter(pk=runs["deleted"]["conversation_id"]).update(deleted_at=timezone.now())
+    conversations.get(pk=runs["erased"]["conversation_id"]).delete()
