@@ -141,12 +141,17 @@ class RunEvent(models.Model):
         ]
 
 
-def unpacked(seq: int, data: str, parts: str | None) -> Iterator[tuple[int, str]]:
-    """Number and JSON of each event in a row, the same to the byte as before it was packed."""
+def unpacked(seq: int, data: str, parts: str | None, after: int = 0) -> Iterator[tuple[int, str]]:
+    """Number and JSON of each event in a row, the same to the byte as before it was packed.
+
+    Leaves out those up to number `after`.
+    """
     if parts is None:
-        yield seq, data
+        if seq > after:
+            yield seq, data
         return
     text, start = json.loads(data)["content"], 0
     for number, (length, _) in enumerate(json.loads(parts), seq):
-        yield number, encode({"content": text[start : start + length]})
+        if number > after:
+            yield number, encode({"content": text[start : start + length]})
         start += length

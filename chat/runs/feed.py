@@ -137,6 +137,5 @@ def _stored(run_id: UUID, after: int) -> Iterator[tuple[int, str, str]]:
     found = rows.filter(seq__gte=Subquery(first), seq__lte=after + EVENTS_AT_ONCE)
     values = found.order_by("seq").values_list("seq", "kind", "data", "parts")
     for seq, kind, data, parts in values.iterator(chunk_size=ROWS_AT_ONCE):
-        for number, encoded in unpacked(seq, data, parts):
-            if number > after:
-                yield number, kind, encoded
+        for number, encoded in unpacked(seq, data, parts, after):
+            yield number, kind, encoded
