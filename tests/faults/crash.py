@@ -98,7 +98,8 @@ def play(seed: str, url: str, numbers: list[int], folder: Path) -> Iterator[dict
             yield one
         if process.wait():
             log.seek(0)
-            print("The rounds broke off:\n" + "".join(log.readlines()[-60:]), flush=True)
+            tail = "".join(log.readlines()[-60:])
+            print(f"The rounds broke off ({process.returncode}):\n{tail}", flush=True)
 
 
 def environment_of(url: str, folder: Path) -> dict[str, str]:
