@@ -141,6 +141,7 @@ LLM_FIRST_TOKEN_TIMEOUT_SECONDS = positive("LLM_FIRST_TOKEN_TIMEOUT_SECONDS", 90
 LLM_IDLE_TIMEOUT_SECONDS = positive("LLM_IDLE_TIMEOUT_SECONDS", 60)
 LLM_TOTAL_TIMEOUT_SECONDS = positive("LLM_TOTAL_TIMEOUT_SECONDS", 900)
 LLM_CONTEXT_TOKENS = whole("LLM_CONTEXT_TOKENS", 0, zero=True)
+TITLE_BY_MODEL = switch("TITLE_BY_MODEL", default=True)
 
 # -- tools ------------------------------------------------------------------------------
 MCP_SERVER_URL = web_address("MCP_SERVER_URL")

@@ -23,6 +23,8 @@ os.environ |= {
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
     "DRAIN_SECONDS": "1",
+    # Tests count the requests to the model; tests/runs/test_titles.py has its own site.
+    "TITLE_BY_MODEL": "false",
     # The servers that tests add in the admin listen on this machine.
     "MCP_ALLOW_PRIVATE_NETWORKS": "true",
     **dict.fromkeys(

@@ -27,6 +27,7 @@ from chat.runs.pool import in_pool, in_writer
 from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import ending_of, give_up, orphans, take_over
+from chat.runs.titles import entitle
 from chat.runs.work import Work
 from chat.steps import Steps
 from chat.transcript import ChatMessage
@@ -159,6 +160,14 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
         house.works.pop(run.pk, None)
     if not work.is_leaving:
         await announce(run, title, "finished")
+        _entitle(run, house)
+
+
+def _entitle(run: AgentRun, house: Engine) -> None:
+    task = _spawn(entitle(run, house), f"title of {run.conversation_id}")
+    # Held here, and cancelled with the rest when the process leaves.
+    house.tasks.append(task)
+    task.add_done_callback(house.tasks.remove)
 
 
 async def _beat(house: Engine) -> None:

@@ -65,6 +65,7 @@ def ferryline(server: str, folder: Path, **settings: str) -> Iterator[Running]:
         "DEMO_MCP_SERVER": "false",
         "PORT": str(port),
         "LLM_MODEL": "bench",
+        "TITLE_BY_MODEL": "false",
         "LLM_IDLE_TIMEOUT_SECONDS": "600",
         "MAX_ACTIVE_RUNS_PER_USER": "10000",
         "MAX_RUN_STARTS_PER_MINUTE": "0",

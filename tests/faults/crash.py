@@ -116,6 +116,7 @@ def environment_of(url: str, folder: Path) -> dict[str, str]:
         "DEBUG": "false",
         "DEMO_MCP_SERVER": "false",
         "LLM_MODEL": "scripted",
+        "TITLE_BY_MODEL": "false",
         "MAX_ACTIVE_RUNS_PER_USER": "1000",
         "MAX_RUN_STARTS_PER_MINUTE": "0",
         "DRAIN_SECONDS": "0.3",

@@ -13,6 +13,8 @@ Directives in the last user message, in order:
     [[status 429 retry-after 1]] an HTTP error          [[cut]]  the connection ends
     [[stall]]                   silence until the client leaves
     [[body text/html <html>]]   a 200 with that body
+    [[title Of boats]]          what is answered when a title is asked for; as are [[title-stall]],
+                                [[title-status 500]] and so on
 
 Without any: "You said: …". A history in which calls and results do not match is answered 400.
 """
@@ -26,6 +28,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+# As in chat/runs/titles.py, which needs Django; a test holds them together.
+TITLE_PROMPT = "You give conversations their titles."
 DIRECTIVE = re.compile(r"\[\[([a-z-]+)(?: ((?:[^\]]|\](?!\]))*))?\]\]")
 STEP_SECONDS = 0.002
 # Directives whose methods are not named like them.
@@ -143,6 +147,20 @@ async def plain(writer: asyncio.StreamWriter, status: str, body: str, more: str 
     await writer.drain()
 
 
+def is_for_title(body: dict[str, Any]) -> bool:
+    """Whether this request asks for a conversation's title."""
+    return str(body["messages"][0]["content"]).startswith(TITLE_PROMPT)
+
+
+def directives(text: str, *, is_title: bool) -> list[tuple[str, str]]:
+    """Those for an answer, or those for a title, as (name, argument)."""
+    found = DIRECTIVE.findall(text)
+    if not is_title:
+        return [(name, argument) for name, argument in found if not name.startswith("title")]
+    titles = [(name, argument) for name, argument in found if name.startswith("title")]
+    return [(name.removeprefix("title").strip("-") or "text", it) for name, it in titles]
+
+
 class Script:
     """Plays the directives of one step."""
 
@@ -151,7 +169,7 @@ class Script:
         question = max(i for i, m in enumerate(body["messages"]) if m["role"] == "user")
         steps_done = sum(bool(m.get("tool_calls")) for m in body["messages"][question:])
         text = body["messages"][question]["content"]
-        found = [(name, argument) for name, argument in DIRECTIVE.findall(text)]
+        found = directives(text, is_title=is_for_title(body))
         steps: list[list[tuple[str, str]]] = [[]]
         for name, argument in found:
             if name == "then":
