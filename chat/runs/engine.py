@@ -8,6 +8,8 @@ import logging
 import weakref
 from uuid import UUID
 
+from django.conf import settings
+
 from chat.agent.ports import Provider
 from chat.mcp.hub import Hub
 from chat.mcp.toolbox import HubToolbox
@@ -15,6 +17,7 @@ from chat.models import Conversation
 from chat.providers.http import create_http_client
 from chat.runs.journal import Journal
 from chat.runs.model_api import configured_provider
+from chat.runs.moves import Moves
 from chat.runs.pool import in_pool
 from chat.runs.server_states import ServerStates
 from chat.runs.servers import read_access
@@ -43,7 +46,8 @@ class Engine:
         self._providers: dict[str, Provider] = {}
         self.states = ServerStates()
         self.hub = Hub(on_state=self.states.changed)
-        self.journal = Journal(on_cancel_requested=self.stop)
+        self.moves = Moves(settings.REDIS_URL)
+        self.journal = Journal(on_cancel_requested=self.stop, on_stored=self.moves.tell)
         self.works: dict[UUID, Work] = {}
         self.waiting_inputs: dict[UUID, asyncio.Event] = {}
         self.is_leaving = False
@@ -72,6 +76,7 @@ class Engine:
     async def aclose(self) -> None:
         """What runs said until now is stored; connections are closed."""
         await self.journal.aclose()
+        await self.moves.aclose()
         await self.hub.aclose()
         await self.http.aclose()
         _engines.pop(asyncio.get_running_loop(), None)

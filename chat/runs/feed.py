@@ -17,6 +17,7 @@ from django.db.models import Subquery
 from chat.events import TERMINAL, to_frame
 from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent, unpacked
 from chat.runs.engine import Engine, engine
+from chat.runs.moves import Ear
 from chat.runs.pool import in_pool
 from chat.runs.run_log import RunLog
 
@@ -42,6 +43,11 @@ class Batch:
     def is_full(self) -> bool:
         return self.size >= BATCH_BYTES
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there was nothing more at that moment."""
+        return not self.is_full and len(self.frames) < EVENTS_AT_ONCE
+
     def add(self, frame: bytes) -> None:
         self.frames.append(frame)
         self.size += len(frame)
@@ -57,13 +63,14 @@ async def follow(run_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
     house = engine()
     house.readers += 1
     try:
-        async for frames in _frames(house, run_id, after):
-            yield frames
+        with Ear(house.moves, run_id) as ear:
+            async for frames in _frames(house, ear, run_id, after):
+                yield frames
     finally:
         house.readers -= 1
 
 
-async def _frames(house: Engine, run_id: UUID, after: int) -> AsyncIterator[bytes]:
+async def _frames(house: Engine, ear: Ear, run_id: UUID, after: int) -> AsyncIterator[bytes]:
     quiet_since = time.monotonic()
     await _begun(house, run_id)
     log: RunLog | None = None
@@ -71,6 +78,7 @@ async def _frames(house: Engine, run_id: UUID, after: int) -> AsyncIterator[byte
         log = house.journal.log(run_id) or log
         batch = _in_memory(log, after)
         if batch is None:
+            ear.forget()
             batch = await in_pool(read_batch, run_id, after)
         if batch.frames:
             after += len(batch.frames)
@@ -79,8 +87,9 @@ async def _frames(house: Engine, run_id: UUID, after: int) -> AsyncIterator[byte
         # Over; or this process is about to end, and the run goes on elsewhere.
         if batch.is_end or (house.is_leaving and (log is None or log.failure)):
             return
-        if not batch.frames:
-            await _moved(log, quiet_since)
+        is_elsewhere = log is None or log.is_closed
+        if not batch.frames or (is_elsewhere and batch.is_all):
+            await _moved(log, ear, quiet_since)
         if time.monotonic() - quiet_since >= KEEP_ALIVE_SECONDS:
             quiet_since = time.monotonic()
             yield KEEP_ALIVE
@@ -107,10 +116,10 @@ def _in_memory(log: RunLog | None, after: int) -> Batch | None:
     return batch
 
 
-async def _moved(log: RunLog | None, quiet_since: float) -> None:
-    """Wait for news; where the run lives elsewhere, until it is time to look again."""
+async def _moved(log: RunLog | None, ear: Ear, quiet_since: float) -> None:
+    """Wait for news; where the run lives elsewhere, at most until it is time to look again."""
     if log is None or log.is_closed:
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await ear.wait(LOOK_AGAIN_SECONDS)
     else:
         await log.wait(max(0.1, KEEP_ALIVE_SECONDS - (time.monotonic() - quiet_since)))
 

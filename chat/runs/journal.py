@@ -30,8 +30,13 @@ RETRY_AFTER_SECONDS = (0.05, 0.2, 0.5, 1, 2, 4, 8)
 class Journal:
     """Owns the logs of the runs of this process and the one task that writes them."""
 
-    def __init__(self, on_cancel_requested: Callable[[UUID], None]) -> None:
+    def __init__(
+        self,
+        on_cancel_requested: Callable[[UUID], None],
+        on_stored: Callable[[set[UUID]], None] = lambda run_ids: None,
+    ) -> None:
         self._on_cancel_requested = on_cancel_requested
+        self._on_stored = on_stored
         self._logs: dict[UUID, RunLog] = {}
         self._dirty: dict[UUID, RunLog] = {}
         self._wake = asyncio.Event()
@@ -119,6 +124,7 @@ class Journal:
             return
         for log, part in batch:
             self._show(log, part, written)
+        self._on_stored(written.run_ids)
 
     async def _write(self, slices: list[Slice]) -> Written:
         """Write in the one thread for writes; a database that is busy or away is asked again."""

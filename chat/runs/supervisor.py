@@ -149,7 +149,9 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
         if history is None:
             return
         is_first = [message["role"] for message in history].count("user") == 1
-        await announce(run, title, "new" if is_first else "running")
+        # Nobody waits for it: Redis may be slow, or not there at all.
+        state = "new" if is_first else "running"
+        telling = _aside(announce(run, title, state), f"announcement of {run.pk}", house)
         await execute(run, history, work, house, begun or Steps())
     except asyncio.CancelledError:
         # Before it had begun: the thread that claimed it has done so all the same.
@@ -159,15 +161,18 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
     finally:
         house.works.pop(run.pk, None)
     if not work.is_leaving:
+        await asyncio.wait({telling})
         await announce(run, title, "finished")
-        _entitle(run, house)
+        _aside(entitle(run, house), f"title of {run.conversation_id}", house)
 
 
-def _entitle(run: AgentRun, house: Engine) -> None:
-    task = _spawn(entitle(run, house), f"title of {run.conversation_id}")
+def _aside(coroutine: Coroutine[Any, Any, None], name: str, house: Engine) -> asyncio.Task[None]:
+    """Something small that no run waits for."""
+    task = _spawn(coroutine, name)
     # Held here, and cancelled with the rest when the process leaves.
     house.tasks.append(task)
     task.add_done_callback(house.tasks.remove)
+    return task
 
 
 async def _beat(house: Engine) -> None:

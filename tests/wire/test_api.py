@@ -1,6 +1,5 @@
 """The JSON API: conversations, runs, bad input, limits."""
 
-import threading
 from collections.abc import Callable
 
 import httpx
@@ -66,30 +65,6 @@ def test_a_second_question_waits_for_the_first_answer(alice: Person) -> None:
     assert response.status_code == 409
     assert response.json()["code"] == "RUN_ACTIVE"
     alice.api.post(f"/api/runs/{first['run_id']}/cancellations/")
-
-
-def test_a_repeated_key_returns_the_first_run(alice: Person) -> None:
-    headers = {"Idempotency-Key": "once"}
-    answers: list[dict[str, str]] = []
-
-    def post() -> None:
-        response = httpx.post(
-            f"{alice.site.url}/api/conversations/",
-            json={"message": "[[text hi]]"},
-            headers=alice.headers | headers,
-            timeout=30,
-        )
-        answers.append(response.json())
-
-    threads = [threading.Thread(target=post) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len({answer["run_id"] for answer in answers}) == 1
-    assert AgentRun.objects.filter(owner=alice.user).count() == 1
-    assert Conversation.objects.filter(owner=alice.user).count() == 1
 
 
 @pytest.mark.parametrize(

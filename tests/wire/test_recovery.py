@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from chat.models import AgentRun, RunEvent, ToolRun
+from tests.faults.follower import Follower
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.site import Site
-from tests.sse import Frame, begin, read, text_of
+from tests.sse import Frame, begin, read, text_of, wait_until
 
 TEXT = "[[tokens 300 delay 10]]"
 AFTER_A_TOOL = '[[call echo {"text": "once"}]][[then]][[tokens 300 delay 10]]'
@@ -98,13 +99,18 @@ def test_a_killed_server_s_answers_are_finished_by_another(
     doomed = new_site()
     with httpx.Client(base_url=doomed.url, headers=alice.headers, timeout=60) as api:
         readers = started(api)
-    doomed.kill()
-    killed_at = time.monotonic()
+    with Follower(alice.site.url, alice.headers, readers[0].run_id) as elsewhere:
+        wait_until(lambda: elsewhere.has("t20 "), what="it is read elsewhere, too")
+        doomed.kill()
+        killed_at = time.monotonic()
 
-    for reader in readers:
-        reader.finish(alice.api)
+        for reader in readers:
+            reader.finish(alice.api)
 
-    assert time.monotonic() - killed_at < 30
+        assert time.monotonic() - killed_at < 30
+        elsewhere.end()
+    assert [f.raw for f in elsewhere.seen] == [f.raw for f in readers[0].seen]
+    assert elsewhere.breaks == 0
     check(readers, calls, model_server)
     for reader in readers:
         run = AgentRun.objects.get(pk=reader.run_id)
