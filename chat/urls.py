@@ -5,6 +5,7 @@ from django.urls import path
 from chat.views import (
     attachments,
     conversations,
+    exchange,
     health,
     inputs,
     oauth,
@@ -43,8 +44,10 @@ urlpatterns = [
     path("chat", stream.chat, name="chat"),
     path("chat/stream", stream.chat_stream, name="chat_stream"),
     path("api/conversations/", conversations.collection, name="api_conversations"),
+    path("api/conversations/imports/", exchange.imports, name="api_imports"),
     path("api/conversations/<uuid:pk>/", conversations.item, name="api_conversation"),
     path("api/conversations/<uuid:pk>/messages/", conversations.messages, name="api_messages"),
+    path("api/conversations/<uuid:pk>/export/", exchange.export, name="api_export"),
     path(
         "api/conversations/<uuid:pk>/restorations/",
         conversations.restorations,

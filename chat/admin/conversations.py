@@ -18,7 +18,7 @@ class ConversationAdmin(LogAdmin):
     search_fields = ("title", "owner__username")
     fields = (
         *("title", "owner", "model_name", "system_prompt", "created_at", "updated_at"),
-        *("said", "runs_made"),
+        *("archived_at", "deleted_at", "imported_at", "said", "runs_made"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:

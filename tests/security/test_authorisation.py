@@ -26,6 +26,7 @@ OBJECT_ROUTES = {
     "api_conversation": "conversation_id",
     "api_messages": "conversation_id",
     "api_restorations": "conversation_id",
+    "api_export": "conversation_id",
     "api_run": "run_id",
     "api_run_events": "run_id",
     "api_cancellations": "run_id",
@@ -40,6 +41,7 @@ OWN_ROUTES = {
     "chat_stream",
     "api_conversations",
     "api_search",
+    "api_imports",
     "oauth_callback",
 }
 # About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
