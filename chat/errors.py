@@ -73,6 +73,12 @@ class TooManyRuns(ChatError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class StorageAway(ChatError):
+    """The database is away, locked or full; the operator must act if it stays so."""
+
+    code = "STORAGE"
+
+
 class RunLost(ChatError):
     """Another process has taken this run over: nothing more may be written to it from here."""
 

@@ -106,7 +106,17 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         ),
     }
 else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 20}}
+    DATABASES["default"]["OPTIONS"] = {
+        # Back within seconds when PostgreSQL is: the pool's own pauses would grow to minutes.
+        "pool": {"min_size": 2, "max_size": 12, "timeout": 10, "reconnect_timeout": 5},
+        # A PostgreSQL whose machine is gone is noticed within seconds, not hours.
+        **{"connect_timeout": 5, "tcp_user_timeout": 10_000},
+        **{"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
+        # What the address asks for, such as sslmode.
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
+    # A connection of the pool that has died is replaced before somebody gets it.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # What tools give back as files. Served by chat/views/attachments.py alone; nobody else reads it.
 MEDIA_ROOT = Path(env.str("MEDIA_DIR", default="") or BASE_DIR / "media")

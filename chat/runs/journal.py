@@ -5,26 +5,35 @@ runs, and commits it at once. Idle: one event, one commit. Busy: the batches gro
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, connection
+from django.db import connection
 
-from chat.errors import ChatError, RunLost
+from chat.errors import ChatError, RunLost, StorageAway
 from chat.events import DELTAS, TERMINAL, ChatEvent
 from chat.runs.effects import Effect
-from chat.runs.pool import writer
+from chat.runs.pool import AWAY_ERRORS, writer
 from chat.runs.run_log import RunLog
-from chat.runs.store import Slice, Written, write
+from chat.runs.store import Slice, Written, beat, write, write_again
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Writing = Callable[[list[Slice]], Written]
 
 COMMIT_INTERVAL_SECONDS = 0.015
 MAX_WAITING_CHARACTERS = 100_000
 LOOK_AGAIN_SECONDS = 60
-RETRY_AFTER_SECONDS = (0.05, 0.2, 0.5, 1, 2, 4, 8)
+RETRY_SECONDS = 0.2
+# Runs end where the database is away for longer: before others take them for orphans.
+PATIENCE_SECONDS = 10
+LAST_WORDS_SECONDS = 5
+AWAY = "The database was away for too long, and the answer could not go on. Please ask again."
 
 
 class Journal:
@@ -58,18 +67,18 @@ class Journal:
         """Return when the event is stored; for a text delta, when it is queued.
 
         A run whose backlog passes its bound waits. Raises RunLost if the run is no longer
-        ours. What was appended is written even if the caller is cancelled meanwhile.
+        ours, and once, StorageAway if it has to end because nothing could be stored. What was
+        appended is written even if the caller is cancelled meanwhile.
         """
-        if log.failure:
-            raise log.failure
+        if log.trouble:
+            log.check()
         place = log.add(event, effect)
         self._touch(log)
         if event.kind in DELTAS and log.waiting_characters <= MAX_WAITING_CHARACTERS:
             return
-        while log.settled < place and not log.failure:
+        while log.settled < place:
             await log.wait(LOOK_AGAIN_SECONDS)
-        if log.failure:
-            raise log.failure
+            log.check()
 
     async def settle(self, log: RunLog) -> None:
         """Return when nothing of this log is waiting; from then on it is not ours.
@@ -88,10 +97,12 @@ class Journal:
             self._touch(log)
 
     async def aclose(self) -> None:
-        """Store what is waiting, then stop the writer."""
-        # At most a few commits away; an Event would have to be set at every one of them.
-        while (self._dirty or self._is_writing) and not self._task.done():  # noqa: ASYNC110
-            await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
+        """Store what is waiting, if that is possible within a moment, then stop the writer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                # A few commits away; an Event would have to be set at every one of them.
+                while (self._dirty or self._is_writing) and not self._task.done():  # noqa: ASYNC110
+                    await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -111,31 +122,37 @@ class Journal:
             await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
 
     async def _flush(self, batch: list[tuple[RunLog, Slice]]) -> None:
+        # No run is kept waiting for longer; what it said is written all the same.
+        impatience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._end_all)
         try:
-            written = await self._write([part for _, part in batch])
-        except Exception as error:  # One poisoned run must not stop the writer of all.
-            if len(batch) == 1:
-                log = batch[0][0]
-                logger.exception("Run %s could not be stored", log.run_id)
-                self._drop(log, ChatError(f"It could not be stored ({type(error).__name__})."))
-                return
-            for one in batch:
-                await self._flush([one])
-            return
+            written = await _insist(write, [part for _, part in batch], PATIENCE_SECONDS)
+        except Exception:  # One poisoned run must not stop the writer of all.
+            for log, part in batch:
+                await self._flush_alone(log, part)
+        else:
+            self._show_all(batch, written)
+        finally:
+            impatience.cancel()
+
+    async def _flush_alone(self, log: RunLog, part: Slice) -> None:
+        try:
+            written = await _insist(write_again, [part], 0)
+        except Exception as error:
+            logger.exception("Run %s could not be stored", log.run_id)
+            self._drop(log, ChatError(f"It could not be stored ({type(error).__name__})."))
+        else:
+            self._show_all([(log, part)], written)
+
+    def _show_all(self, batch: list[tuple[RunLog, Slice]], written: Written) -> None:
         for log, part in batch:
             self._show(log, part, written)
         self._on_stored(written.run_ids)
 
-    async def _write(self, slices: list[Slice]) -> Written:
-        """Write in the one thread for writes; a database that is busy or away is asked again."""
-        loop = asyncio.get_running_loop()
-        for pause in RETRY_AFTER_SECONDS:
-            try:
-                return await loop.run_in_executor(writer, _write_once, slices)
-            except OperationalError as error:
-                logger.warning("The journal waits %g s for the database: %s", pause, error)
-                await asyncio.sleep(pause)
-        return await loop.run_in_executor(writer, _write_once, slices)
+    def _end_all(self) -> None:
+        """Have all runs end, and record that as soon as they can."""
+        logger.error("The database is away for more than %g s: runs end", PATIENCE_SECONDS)
+        for log in self._logs.values():
+            log.end(StorageAway(AWAY))
 
     def _show(self, log: RunLog, part: Slice, written: Written) -> None:
         if log.run_id not in written.run_ids:
@@ -166,9 +183,37 @@ def _slice(log: RunLog) -> Slice:
     return part
 
 
-def _write_once(slices: list[Slice]) -> Written:
+async def _insist(call: Writing, slices: list[Slice], patience_seconds: float) -> Written:
+    """Call in the one thread for writes; a database that is away is asked again, for ever.
+
+    Raises where it refuses for longer than `patience_seconds` and yet takes something else.
+    """
+    loop = asyncio.get_running_loop()
+    patience_ends = loop.time() + patience_seconds
+    while True:
+        try:
+            return await loop.run_in_executor(writer, _try, call, slices)
+        except AWAY_ERRORS as error:
+            if loop.time() > patience_ends and await loop.run_in_executor(writer, _is_well, slices):
+                raise
+            if call is write:
+                logger.warning("The journal waits for the database: %s", error)
+        call = write_again
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _is_well(slices: list[Slice]) -> bool:
+    """Whether the database takes anything at all: here, signs of life."""
     try:
-        return write(slices)
+        _try(beat, slices)
+    except AWAY_ERRORS:
+        return False
+    return True
+
+
+def _try(call: Callable[[list[Slice]], T], slices: list[Slice]) -> T:
+    try:
+        return call(slices)
     except Exception:
         # A connection in doubt is replaced by the next write.
         connection.close()

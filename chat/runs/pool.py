@@ -10,11 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, connection, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 THREADS = 4
+# What a database raises that is away, busy or full.
+AWAY_ERRORS = (OperationalError, InterfaceError)
 
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="db")
 # SQLite lets one write at a time. Writers queue here: at SQLite's own lock they would sleep,

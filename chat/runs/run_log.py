@@ -44,6 +44,7 @@ class RunLog:
         self.waiting_characters = 0
         self.is_over = False
         self.failure: Exception | None = None
+        self.trouble: Exception | None = None
         self._pending: list[Pending] = []
         self._frames: list[bytes] = []
         self._bytes = 0
@@ -85,6 +86,8 @@ class RunLog:
             self.last_seq = number
             self.is_over = kind in TERMINAL
         self.settled += len(rows)
+        # Whoever had something to say has been told by now; the others may go on.
+        self.trouble = self.failure
         while len(self._frames) > FRAMES_KEPT or self._bytes > BYTES_KEPT:
             self._forget((len(self._frames) + 1) // 2)
         if rows:
@@ -96,9 +99,20 @@ class RunLog:
         del self._frames[:count]
         self._first += count
 
+    def check(self) -> None:
+        """Raise `trouble`, where there is any: `failure`, or once what `end` was given."""
+        trouble, self.trouble = self.trouble, self.failure
+        if trouble:
+            raise trouble
+
+    def end(self, reason: Exception) -> None:
+        """Have whoever says something next fail with `reason`: the run is to record its ending."""
+        self.trouble = self.failure or reason
+        self.wake()
+
     def close(self, failure: Exception) -> None:
         """Nothing more is written from here: the run was lost, or could not be stored."""
-        self.failure = failure
+        self.failure = self.trouble = failure
         self._pending.clear()
         self.wake()
 

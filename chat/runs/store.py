@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from chat.models import AgentRun
 from chat.runs.effects import Effect
 from chat.runs.run_log import Row
 
@@ -71,6 +73,33 @@ def write(slices: list[Slice]) -> Written:
             for effect in part.effects:
                 effect()
     return Written(set(moved), {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
+
+
+def write_again(slices: list[Slice]) -> Written:
+    """Like write, after one that failed: it may have been committed and only its answer lost."""
+    return _found(slices) or write(slices)
+
+
+def _found(slices: list[Slice]) -> Written | None:
+    """What a write has stored, as far as rows tell; None where it has stored nothing."""
+    stored = {part.run_id for part in slices if part.rows and _is_stored(part)}
+    beats = {part.run_id for part in slices if not part.rows}
+    return Written(stored | beats, set()) if stored else None
+
+
+def _is_stored(part: Slice) -> bool:
+    return _ours(part).filter(last_seq=part.last_seq).exists()
+
+
+def beat(slices: list[Slice]) -> None:
+    """A sign of life of each run that is ours."""
+    with transaction.atomic():
+        for part in slices:
+            _ours(part).update(heartbeat_at=timezone.now())
+
+
+def _ours(part: Slice) -> QuerySet[AgentRun]:
+    return AgentRun.objects.filter(pk=part.run_id, lease=part.lease)
 
 
 def _move(slices: list[Slice]) -> dict[UUID, bool]:

@@ -1,5 +1,6 @@
 """Who is asking. One way in for pages, programs and event streams."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -8,10 +9,12 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
-from chat.errors import ChatError, RunActive, TooManyRuns
+from chat.errors import ChatError, RunActive, StorageAway, TooManyRuns
 from chat.models import ApiToken
-from chat.runs.pool import in_pool
+from chat.runs.pool import AWAY_ERRORS, in_pool
 from chat.views.bodies import BadRequest
+
+logger = logging.getLogger(__name__)
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
@@ -41,7 +44,10 @@ class TokenMiddleware:
     async def __call__(self, request: ApiRequest) -> HttpResponseBase:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            request.token_user = await in_pool(ApiToken.owner_of, token.strip())
+            try:
+                request.token_user = await in_pool(ApiToken.owner_of, token.strip())
+            except AWAY_ERRORS:
+                return storage_away(request)
             if request.token_user is None:
                 return failure("This token is not valid.", "UNAUTHENTICATED", status=401)
             request._dont_enforce_csrf_checks = True
@@ -82,14 +88,14 @@ def api(*methods: str) -> Callable[[View], View]:
 async def _answer(
     view: View, methods: tuple[str, ...], request: ApiRequest, kwargs: dict[str, Any]
 ) -> HttpResponseBase:
-    request.person = await person(request)
-    if request.person is None:
-        return failure("Please sign in, or send an API token.", "UNAUTHENTICATED", status=401)
-    if request.method not in methods:
-        response = failure("This address does not take that.", "METHOD_NOT_ALLOWED", status=405)
-        response.headers["Allow"] = ", ".join(methods)
-        return response
     try:
+        request.person = await person(request)
+        if request.person is None:
+            return failure("Please sign in, or send an API token.", "UNAUTHENTICATED", status=401)
+        if request.method not in methods:
+            response = failure("This address does not take that.", "METHOD_NOT_ALLOWED", status=405)
+            response.headers["Allow"] = ", ".join(methods)
+            return response
         return await view(request, **kwargs)
     except BadRequest as error:
         fields = {"fields": error.fields} if error.fields else {}
@@ -102,6 +108,15 @@ async def _answer(
         return failure(str(error), error.code, status=409)
     except ChatError as error:
         return failure(str(error), error.code, status=503)
+    except AWAY_ERRORS:
+        return storage_away(request)
+
+
+def storage_away(request: HttpRequest) -> JsonResponse:
+    """To be called where the exception is handled."""
+    logger.exception("The database could not serve %s", request.path)
+    text = "The database is away, or full. Please try again in a moment."
+    return failure(text, StorageAway.code, status=503)
 
 
 def not_found() -> JsonResponse:

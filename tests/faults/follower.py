@@ -47,6 +47,9 @@ class Follower:
     def has(self, text: str) -> bool:
         return any(text in frame.data.get("content", "") for frame in list(self.seen))
 
+    def waits_for(self, text: str, seconds: float = 20) -> None:
+        wait_until(lambda: self.has(text), seconds, f"{text} of run {self.run_id}")
+
     def gets_more(self, seconds: float) -> bool:
         """Whether another event comes within so long."""
         with self._news:

@@ -25,7 +25,7 @@ LATE_SECONDS = 1
 PAGE_SECONDS = 3
 TEXT = "[[tokens 150 delay 20]]"
 # Longer than Redis is waited for.
-LONG_TEXT = "[[tokens 300 delay 20]]"
+LONG_TEXT = "[[tokens 250 delay 20]]"
 SOON_SECONDS = 0.1
 
 

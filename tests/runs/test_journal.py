@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from chat.models import AgentRun, Conversation, RunEvent, RunStatus
 from chat.runs.journal import Journal
 from chat.runs.pool import in_pool
 from chat.runs.recorder import Recorder
+from chat.runs.store import Slice, write, write_again
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -160,6 +162,18 @@ async def test_a_run_that_cannot_be_stored_costs_only_itself(journal: Journal) -
     assert results[1] is None
     assert await in_pool(stored, bad.pk) == []
     assert len(await in_pool(stored, good.pk)) == 1
+
+
+async def test_a_write_whose_answer_was_lost_is_not_written_twice(journal: Journal) -> None:
+    run, other = await in_pool(running, 2)
+    part = Slice(run.pk, 1, 1, rows=[(1, events.Kind.CONTENT, '{"content": "once"}', time.time())])
+    lost = Slice(other.pk, 7, 1, rows=part.rows)
+
+    first = await in_pool(write, [part, lost])
+    again = await in_pool(write_again, [part, lost])
+
+    assert first.run_ids == again.run_ids == {run.pk}
+    assert text_of(await in_pool(stored, run.pk)) == "once"
 
 
 async def test_the_database_allows_one_ending(journal: Journal) -> None:

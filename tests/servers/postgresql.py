@@ -69,10 +69,10 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGINT)
         self._process.wait(STOP_SECONDS)
 
-    def make_database(self, name: str) -> str:
-        """Its URL."""
+    def make_database(self, name: str, template: str = "template1") -> str:
+        """Its URL. It begins as a copy of `template`, which nobody may use meanwhile."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def _run(self, name: str, *arguments: str) -> None:

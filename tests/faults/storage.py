@@ -1,0 +1,89 @@
+"""An installation with a database of its own, for tests that break what it stands on."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from tests.faults.follower import Follower
+from tests.servers.site import ROOT, Site
+from tests.sse import begin, frames, wait_until
+
+CLIENT_SECONDS = 90
+SETTLE_SECONDS = 0.5
+SETUP = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("createsuperuser", "--noinput", username="alice", email="a@example.test", verbosity=0)
+call_command("create_api_token", "alice")
+from django.db import connections
+connections.close_all()
+"""
+
+
+def install(database_url: str) -> str:
+    """Prepare a database; the token of somebody in it."""
+    environment = {"DATABASE_URL": database_url, "DJANGO_SUPERUSER_PASSWORD": "x y z 1 2 3"}
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", SETUP]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout.split()[-1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A database, the model, and somebody's token."""
+
+    database_url: str
+    model_url: str
+    token: str
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
+        """One who speaks to a new process; there is no Redis."""
+        environment = {"DATABASE_URL": self.database_url, "LLM_BASE_URL": self.model_url}
+        headers = {"Authorization": f"Bearer {self.token}"}
+        with (
+            Site(**environment, REDIS_URL="") as site,
+            httpx.Client(base_url=site.url, headers=headers, timeout=CLIENT_SECONDS) as client,
+        ):
+            yield client
+
+    @contextmanager
+    def reader(self, client: httpx.Client, question: str) -> Iterator[Follower]:
+        """Somebody who reads a new answer, and has read some of it."""
+        run_id = begin(client, question)["run_id"]
+        headers = {"Authorization": f"Bearer {self.token}"}
+        with Follower(str(client.base_url), headers, run_id) as reader:
+            reader.waits_for("t20 ")
+            yield reader
+
+
+def stays_quiet(reader: Follower, seconds: float) -> None:
+    """What was stored before has come; from then on there is nothing, for so long."""
+    wait_until(lambda: not reader.gets_more(SETTLE_SECONDS), 10, "nothing more comes")
+    assert not reader.gets_more(seconds), "something was shown that cannot be stored"
+
+
+def check_whole(client: httpx.Client, reader: Follower, text: str) -> None:
+    """It ended well, and what was shown is what is stored."""
+    assert reader.end().data.get("content") == text
+    check_stored(client, reader, "completed")
+
+
+def check_ended(client: httpx.Client, reader: Follower) -> None:
+    """It ended in failure and says why, and what was shown is what is stored."""
+    end = reader.end()
+    assert (end.event, end.data.get("code")) == ("error", "STORAGE"), end
+    check_stored(client, reader, "failed")
+
+
+def check_stored(client: httpx.Client, reader: Follower, status: str) -> None:
+    with client.stream("GET", f"/api/runs/{reader.run_id}/events/?after=0") as response:
+        assert [f.raw for f in frames(response)] == [frame.raw for frame in reader.seen]
+    assert client.get(f"/api/runs/{reader.run_id}/").json()["status"] == status
