@@ -2,6 +2,7 @@
 
 # Room for the line that says how much was left out.
 LINE_BYTES = 120
+TITLE_CHARACTERS = 80
 
 
 def clean(text: str) -> str:
@@ -28,3 +29,11 @@ def cut(text: str, max_bytes: int, *, whole_bytes: int = 0, remark: str = "") ->
     kept = text.encode("utf-8", "replace")[: max_bytes - LINE_BYTES].decode("utf-8", "ignore")
     left_out = max(size, whole_bytes) - size_of(kept)
     return f"{kept}\n\n[… {left_out:,} bytes left out{remark}]"
+
+
+def title_of(text: str) -> str:
+    """The first words of a question, whole words only where that is possible."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"

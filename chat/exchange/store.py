@@ -27,6 +27,7 @@ def store_document(owner: Any, document: Json) -> Conversation:
             system_prompt=document["system_prompt"],
             model_name=document["model_name"] if known else "",
             imported_at=timezone.now(),
+            seen_at=timezone.now(),
         )
         _store_messages(conversation, document["messages"])
     return conversation

@@ -8,7 +8,7 @@ from chat.models.authorisations import (
     seal,
     unseal,
 )
-from chat.models.conversations import UNDO_SECONDS, Conversation, Message, undo_deadline
+from chat.models.conversations import UNDO_SECONDS, Conversation, Message, has_news, undo_deadline
 from chat.models.inputs import InputRequest
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus, unpacked
 from chat.models.servers import MCPServer, MCPTool
@@ -32,6 +32,7 @@ __all__ = [
     "ToolRun",
     "ToolRunState",
     "Unreadable",
+    "has_news",
     "seal",
     "undo_deadline",
     "unpacked",

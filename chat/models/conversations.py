@@ -6,15 +6,15 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from chat.errors import RunActive, TooManyRuns
-from chat.models.runs import ACTIVE_STATUSES, AgentRun
+from chat.errors import RunActive
+from chat.models.runs import ACTIVE_STATUSES, AgentRun, check_limits
 from chat.steps import Step
+from chat.text import title_of
 from chat.transcript import ChatMessage, of_steps, system, user
 
-TITLE_CHARACTERS = 80
 # How long a deleted conversation can be brought back; then it is gone for good.
 UNDO_SECONDS = 3600
 
@@ -54,6 +54,8 @@ class Conversation(models.Model):
     servers_off = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(default=timezone.now)
+    # When its owner last had it before them; empty: before anybody took note of that.
+    seen_at = models.DateTimeField(null=True, blank=True)
     pinned_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     # From then on it is there for nobody; UNDO_SECONDS later it is erased (chat/runs/erasing.py).
@@ -93,8 +95,12 @@ class Conversation(models.Model):
     def begin(cls, owner, text: str, *, system_prompt: str = "", **options) -> AgentRun:
         """A new conversation with its first question, in one transaction."""
         with transaction.atomic():
-            title = title_of(text)
-            conversation = cls.objects.create(owner=owner, title=title, system_prompt=system_prompt)
+            conversation = cls.objects.create(
+                owner=owner,
+                title=title_of(text),
+                system_prompt=system_prompt,
+                seen_at=timezone.now(),
+            )
             return conversation._add_question(text, **options)
 
     def ask(self, text: str, **options) -> AgentRun:
@@ -181,35 +187,15 @@ class Conversation(models.Model):
         return found or 0
 
 
+def has_news() -> Exists:
+    """Of conversations: an answer has ended that the owner has not had before them."""
+    ended = AgentRun.objects.filter(finished_at__gt=OuterRef("seen_at"))
+    return Exists(ended.filter(conversation=OuterRef("pk")))
+
+
 def undo_deadline() -> datetime:
     """What was deleted before cannot be brought back."""
     return timezone.now() - timedelta(seconds=UNDO_SECONDS)
-
-
-def check_limits(owner_id: int) -> None:
-    """Raise TooManyRuns if this person has too many answers in progress or started this minute."""
-    runs = AgentRun.objects.filter(owner_id=owner_id)
-    active = runs.filter(status__in=ACTIVE_STATUSES).count()
-    if active >= settings.MAX_ACTIVE_RUNS_PER_USER:
-        raise TooManyRuns(
-            f"You have {active} answers in progress. Wait for one to end, or stop one.",
-            retry_after_seconds=5,
-        )
-    if settings.MAX_RUN_STARTS_PER_MINUTE:
-        minute_ago = timezone.now() - timedelta(minutes=1)
-        if runs.filter(created_at__gt=minute_ago).count() >= settings.MAX_RUN_STARTS_PER_MINUTE:
-            raise TooManyRuns(
-                "You have asked a lot in the last minute. Please wait a little.",
-                retry_after_seconds=15,
-            )
-
-
-def title_of(text: str) -> str:
-    """The first words of a question, whole words only where that is possible."""
-    line = " ".join(text.split())
-    if len(line) <= TITLE_CHARACTERS:
-        return line
-    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
 
 
 class Message(models.Model):

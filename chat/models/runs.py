@@ -3,11 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from chat.errors import TooManyRuns
 from chat.events import ChatEvent, Kind, encode
 
 
@@ -155,3 +158,21 @@ def unpacked(seq: int, data: str, parts: str | None, after: int = 0) -> Iterator
         if number > after:
             yield number, encode({"content": text[start : start + length]})
         start += length
+
+
+def check_limits(owner_id: int) -> None:
+    """Raise TooManyRuns if this person has too many answers in progress or started this minute."""
+    runs = AgentRun.objects.filter(owner_id=owner_id)
+    active = runs.filter(status__in=ACTIVE_STATUSES).count()
+    if active >= settings.MAX_ACTIVE_RUNS_PER_USER:
+        raise TooManyRuns(
+            f"You have {active} answers in progress. Wait for one to end, or stop one.",
+            retry_after_seconds=5,
+        )
+    if settings.MAX_RUN_STARTS_PER_MINUTE:
+        minute_ago = timezone.now() - timedelta(minutes=1)
+        if runs.filter(created_at__gt=minute_ago).count() >= settings.MAX_RUN_STARTS_PER_MINUTE:
+            raise TooManyRuns(
+                "You have asked a lot in the last minute. Please wait a little.",
+                retry_after_seconds=15,
+            )

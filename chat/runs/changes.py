@@ -3,7 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from chat.models import Conversation
+from django.utils import timezone
+
+from chat.models import Conversation, has_news
 from chat.runs import supervisor
 from chat.runs.announce import announce_change
 from chat.runs.erasing import mark_deleted
@@ -12,6 +14,14 @@ from chat.runs.pool import in_pool, in_writer
 
 async def find(owner: Any, pk: UUID) -> Conversation | None:
     return await in_pool(Conversation.objects.of(owner).filter(pk=pk).first)
+
+
+async def see(conversation: Conversation) -> None:
+    """Its owner has it before them: what has ended there is no news from now on."""
+    here = Conversation.objects.filter(pk=conversation.pk)
+    if await in_pool(here.filter(has_news()).exists):
+        await in_writer(here.update, seen_at=timezone.now())
+        await announce_change(conversation, "changed")
 
 
 async def change(conversation: Conversation, changed: dict[str, Any]) -> None:
