@@ -4,7 +4,7 @@ import asyncio
 import json
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 
@@ -20,6 +20,8 @@ from chat.runs.pool import in_pool, in_writer
 from chat.views.access import ApiRequest, api, not_found
 from chat.views.bodies import BadRequest
 from chat.views.conversations import head
+from chat.views.options import show_archive
+from chat.views.pages import page, see_other
 
 TYPES = {"markdown": ("text/markdown", "md"), "json": ("application/json", "json")}
 
@@ -53,6 +55,19 @@ async def imports(request: ApiRequest) -> HttpResponseBase:
     except Unusable as error:
         raise BadRequest(str(error)) from error
     return JsonResponse({"conversation_id": str(conversation.pk), **head(conversation)}, status=201)
+
+
+@page("POST")
+async def import_file(request: HttpRequest) -> HttpResponse:
+    """The same from the page's form."""
+    file = request.FILES.get("file")
+    try:
+        if file is None or file.size is None or file.size > MAX_BYTES:
+            raise Unusable(f"Please choose a file of at most {MAX_BYTES >> 20} MB.")
+        conversation = await _take(request.user, await asyncio.to_thread(file.read))
+    except Unusable as error:
+        return await show_archive(request, problem=str(error), status=400)
+    return see_other(conversation.get_absolute_url())
 
 
 async def _take(person: object, data: bytes) -> Conversation:

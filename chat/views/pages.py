@@ -20,7 +20,8 @@ from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 from chat.views.bodies import BadRequest
 from chat.views.server_choice import server_choices, servers_off
-from chat.views.shown import TURNS, sidebar_of, turn_of, turns_of
+from chat.views.shown import TURNS, turn_of, turns_of
+from chat.views.sidebar import sidebar_for
 
 THEMES = {"light", "dark"}
 THEME_COOKIE_SECONDS = 365 * 24 * 3600
@@ -66,7 +67,9 @@ async def new_chat(request: HttpRequest) -> HttpResponse:
 
 @page("GET")
 async def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
-    return await _show(request, await _find(request, pk))
+    found = await _find(request, pk)
+    await changes.see(found)
+    return await _show(request, found)
 
 
 @page("POST")
@@ -82,14 +85,15 @@ async def create_message(request: HttpRequest, pk: UUID) -> HttpResponse:
 @page("GET")
 async def sidebar(request: HttpRequest) -> HttpResponse:
     """The fragment that takes the place of the list when something in it has changed."""
-    periods = await in_pool(sidebar_of, request.user)
-    return await render_page(request, "chat/_conversations.html", {"periods": periods})
+    context = {"sidebar": await in_pool(sidebar_for, request)}
+    return await render_page(request, "chat/_conversations.html", context)
 
 
 @page("GET")
 async def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The fragment of one question and its answer, as the server would show it."""
     found = await _find_run(request, pk)
+    await changes.see(found.conversation)
     context = {"turn": await in_pool(turn_of, found), "is_last": True}
     return await render_page(request, "chat/_turn.html", context)
 
@@ -165,21 +169,22 @@ def _status(error: ChatError) -> int:
 async def _show(
     request: HttpRequest, shown: Conversation | None = None, *, status: int = 200, **more: str
 ) -> HttpResponse:
-    context = await in_pool(_page_context, request.user, shown, _wanted_turns(request))
+    context = await in_pool(_page_context, request, shown)
     return await render_page(request, "chat/page.html", {**context, **more}, status=status)
 
 
-def _page_context(owner: Any, shown: Conversation | None, wanted: int) -> dict[str, Any]:
+def _page_context(request: HttpRequest, shown: Conversation | None) -> dict[str, Any]:
+    wanted = _wanted_turns(request)
     turns = turns_of(shown, wanted + 1) if shown else []
     latest = turns[-1].run if turns else None
-    servers = server_choices(owner.pk, shown)
+    servers = server_choices(int(request.user.pk or 0), shown)
     return {
         "conversation": shown,
         "turns": turns[-wanted:],
         "earlier_turns": wanted + TURNS if len(turns) > wanted else 0,
         "is_asking": latest is not None and latest.is_asking,
         "active_run": None if latest is None or latest.is_over else latest.run,
-        "periods": sidebar_of(owner),
+        "sidebar": sidebar_for(request),
         "servers": servers,
         "tool_count": sum(server.tools for server in servers if server.is_on),
         "model_name": shown.current_model_name if shown else settings.LLM_MODEL,

@@ -1,14 +1,11 @@
-"""Reads what the page shows of conversations: turns, runs, and the list in the sidebar."""
+"""Reads what the page shows of a conversation: turns and runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Max, OuterRef, Subquery
-from django.utils import timezone
+from django.db.models import Max
 
 from chat.models import (
     ACTIVE_STATUSES,
@@ -24,7 +21,6 @@ from chat.usage import Total, Usage
 from chat.views.rail import Asked, Call, Entry, Line, Text, Thinking, entries_of
 
 TURNS = 50
-SIDEBAR_CONVERSATIONS = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,23 +201,3 @@ def _is_moving(entry: Entry) -> bool:
             return entry.state in {"running", "requested", "awaiting_approval"}
         case _:
             return False
-
-
-def sidebar_of(owner: Any) -> list[tuple[str, list[Conversation]]]:
-    """The person's conversations, newest first, under "Today", "Yesterday" and so on."""
-    active = AgentRun.objects.filter(conversation=OuterRef("pk"), status__in=ACTIVE_STATUSES)
-    conversations = (
-        Conversation.objects.of(owner)
-        .annotate(active_status=Subquery(active.values("status")[:1]))
-        .only("id", "title", "updated_at")
-        .order_by(F("updated_at").desc(), "pk")[:SIDEBAR_CONVERSATIONS]
-    )
-    return [(name, list(found)) for name, found in groupby(conversations, key=_period)]
-
-
-def _period(conversation: Conversation) -> str:
-    age = timezone.localdate() - timezone.localdate(conversation.updated_at)
-    for days, name in ((0, "Today"), (1, "Yesterday"), (7, "Last week")):
-        if age.days <= days:
-            return name
-    return "Older"

@@ -3,9 +3,23 @@
 export class ApiError extends Error {}
 
 /** POST JSON; resolves to the answer's JSON. Rejects with an ApiError that may be shown. */
-export async function post(url, body = {}, headers = {}) {
+export function post(url, body = {}, headers = {}) {
+  return send("POST", url, body, headers);
+}
+
+/** Change a conversation; as post. */
+export function change(conversation, changes) {
+  return send("PATCH", `/api/conversations/${conversation}/`, changes);
+}
+
+/** Delete a conversation; as post. */
+export function remove(conversation) {
+  return send("DELETE", `/api/conversations/${conversation}/`);
+}
+
+async function send(method, url, body = {}, headers = {}) {
   const response = await reach(url, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken(), ...headers },
     body: JSON.stringify(body),
   });
@@ -33,7 +47,7 @@ export async function runState(run) {
 
 async function reach(url, options) {
   const response = await fetch(url, { ...options, cache: "no-store" }).catch(() => {
-    throw new ApiError("The server could not be reached. Your message is kept; try again.");
+    throw new ApiError("The server could not be reached. Nothing is lost; try again.");
   });
   if (response.status === 401) signIn();
   return response;
@@ -44,5 +58,5 @@ function signIn() {
 }
 
 function csrfToken() {
-  return document.querySelector("chat-composer [name=csrfmiddlewaretoken]").value;
+  return document.querySelector("[name=csrfmiddlewaretoken]").value;
 }

@@ -4,12 +4,14 @@
 import "./activity.js";
 import "./composer.js";
 import "./connection-bar.js";
+import "./conversation-menu.js";
 import "./conversation.js";
 import "./copy-button.js";
 import "./follow-scroll.js";
 import "./live-status.js";
 import "./local-time.js";
 import "./question-card.js";
+import "./search.js";
 import "./server-picker.js";
 import "./shortcuts.js";
 import "./sidebar.js";

@@ -62,7 +62,8 @@ class ChatConversation extends HTMLElement {
       return;
     }
     if (detail.id !== this.dataset.conversation) return;
-    if (detail.title) this.#entitle(detail.title);
+    // A run says what the chat was called when it began.
+    if (!["running", "finished"].includes(detail.state)) this.#entitle(detail.title);
     if (!detail.run_id || this.#find(detail.run_id)) return;
     const turn = await fragment(`/runs/${detail.run_id}/`).catch(() => null);
     if (turn && !this.#find(detail.run_id)) this.querySelector(".log").append(turn);

@@ -9,7 +9,7 @@ document.addEventListener("keydown", (event) => {
     document.querySelector(".side .new").click();
   } else if (event.key === "/" && !isWriting(event.target)) {
     event.preventDefault();
-    document.getElementById("ask").focus();
+    document.getElementById("ask")?.focus();
   } else if (event.key === "Escape" && !closeDrawer()) {
     document.querySelector(".stop:not([hidden])")?.click();
   }

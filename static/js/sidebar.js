@@ -1,19 +1,21 @@
-// The list of conversations: fresh when something moved, filtered by what is typed, and a drawer
-// on small screens.
+// The list of conversations: fresh when something moved, longer as one scrolls, and a drawer on
+// small screens.
 
 import { fragment } from "./api.js";
 
 const side = document.querySelector(".side");
 const opener = document.querySelector(".open-sidebar");
-const list = side.querySelector(".conversations");
-const search = side.querySelector("input[type=search]");
+const list = side.querySelector("[data-list]");
+const end = new IntersectionObserver(grow, { root: list, rootMargin: "200px" });
+// How many were asked for; 0: as many as at first.
+let shown = new URLSearchParams(location.search).get("shown") ?? 0;
 let isFetching = false;
 let isStale = false;
 
 document.addEventListener("conversation-moved", refresh);
 document.addEventListener("conversations-stale", refresh);
 document.addEventListener("message-accepted", refresh);
-search.addEventListener("input", filter);
+watch();
 opener.setAttribute("role", "button");
 opener.setAttribute("aria-expanded", "false");
 opener.setAttribute("aria-controls", side.id);
@@ -26,7 +28,8 @@ opener.addEventListener("keydown", (event) => {
   if (event.key === " ") opener.click();
 });
 document.addEventListener("click", (event) => {
-  if (!side.contains(event.target)) open(false);
+  // What is done to a chat of the list belongs to it.
+  if (!event.target.closest(".side, .menu, .toast")) open(false);
 });
 
 /** Close the drawer; false if it was not open. */
@@ -45,14 +48,15 @@ function open(isOpen) {
 }
 
 async function refresh() {
-  if (isFetching) {
-    isStale = true;
+  // Whoever writes a title there says so when it is done.
+  if (isFetching || list.querySelector(".rename")) {
+    isStale = isFetching;
     return;
   }
   isFetching = true;
-  const content = await fragment("/sidebar/").catch(() => null);
+  const content = await fragment(`/sidebar/?shown=${shown}`).catch(() => null);
   isFetching = false;
-  if (content) put(content);
+  if (content && !list.querySelector(".rename")) put(content);
   if (isStale) {
     isStale = false;
     refresh();
@@ -60,30 +64,37 @@ async function refresh() {
 }
 
 function put(content) {
-  const focused = list.contains(document.activeElement) && document.activeElement.pathname;
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const row = focused?.closest("li")?.dataset.conversation;
+  const rows = list.querySelectorAll("li").length;
   list.replaceChildren(content);
-  for (const link of list.querySelectorAll("a")) {
+  for (const link of list.querySelectorAll("li > a")) {
     if (link.pathname === location.pathname) entitle(link);
-    if (link.pathname === focused) link.focus();
   }
-  filter();
+  if (row) list.querySelector(`[data-conversation="${row}"] ${focused.localName}`)?.focus();
+  // From "More chats" it goes on with the first of them.
+  else if (focused) list.querySelectorAll("li > a")[rows]?.focus();
+  watch();
 }
 
 function entitle(link) {
   link.setAttribute("aria-current", "page");
+  // What is open is no news.
+  link.querySelector("[data-news]")?.remove();
   const title = document.querySelector(".top h1");
   title.textContent = link.querySelector("bdi").textContent;
   document.dispatchEvent(new CustomEvent("title-changed"));
 }
 
-function filter() {
-  const wanted = search.value.trim().toLocaleLowerCase();
-  for (const group of list.querySelectorAll("ul")) {
-    for (const item of group.children) {
-      item.hidden = !item.textContent.toLocaleLowerCase().includes(wanted);
-    }
-    const isEmpty = !group.querySelector("li:not([hidden])");
-    group.hidden = isEmpty;
-    group.previousElementSibling.hidden = isEmpty;
-  }
+/** Load more as soon as the end of the list comes into view. */
+function watch() {
+  end.disconnect();
+  const more = list.querySelector(".more-chats");
+  if (more) end.observe(more);
+}
+
+function grow(entries) {
+  if (!entries.some((entry) => entry.isIntersecting)) return;
+  shown = entries[0].target.dataset.shown;
+  refresh();
 }

@@ -203,7 +203,7 @@ async def test_the_sidebar_learns_of_other_tabs(page: Page, alice: Person) -> No
     link = page.get_by_role("navigation", name="Conversations").locator(
         f'a[href="/c/{started["conversation_id"]}/"]'
     )
-    await expect(link).to_have_text("[[text A whisper]]")
+    await expect(link).to_have_text("[[text A whisper]], new answer")
 
 
 STANDS_STILL = """() => new Promise((resolve) => {

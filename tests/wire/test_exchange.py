@@ -1,6 +1,7 @@
 """Conversations as files: what is exported comes back, and nothing else gets in."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -272,3 +273,29 @@ def test_hostile_texts_and_times_are_kept_as_harmless_as_any(alice: Person) -> N
     assert run.started_at
     assert run.started_at.year == 2000
     assert run.created_at <= run.conversation.created_at
+
+
+@pytest.fixture
+def form(alice: Person) -> Callable[[bytes], httpx.Response]:
+    alice.http.get("/")
+    token = alice.http.cookies["csrftoken"]
+
+    def send(data: bytes) -> httpx.Response:
+        headers = {"X-CSRFToken": token}
+        return alice.http.post(
+            "/archive/imports/", files={"file": ("chat.json", data)}, headers=headers
+        )
+
+    return send
+
+
+def test_a_file_is_imported_with_the_form_of_the_page(
+    alice: Person, form: Callable[[bytes], httpx.Response]
+) -> None:
+    taken = form(json.dumps(document(question("By form"), answer())).encode())
+    assert taken.status_code == 303
+    assert "By form" in alice.http.get(taken.headers["Location"]).text
+
+    refused = form(b"nonsense")
+    assert refused.status_code == 400
+    assert "not JSON that can be kept" in refused.text
