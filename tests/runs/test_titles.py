@@ -9,6 +9,7 @@ import pytest
 from chat.models import Conversation
 from chat.runs.titles import MAX_CHARACTERS, PROMPT, title_from
 from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import TITLE_PROMPT, ScriptedModelServer
 from tests.servers.site import Site
 from tests.sse import begin, read, wait_until
@@ -17,9 +18,13 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def asking_site(database: None, model_server: ScriptedModelServer) -> Iterator[Site]:
+def asking_site(
+    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+) -> Iterator[Site]:
     """A site that asks for titles."""
-    with Site(LLM_BASE_URL=model_server.base_url, TITLE_BY_MODEL="true") as site:
+    # A site that starts without this server drops it, for all on the same database.
+    places = {"LLM_BASE_URL": model_server.base_url, "MCP_SERVER_URL": mcp_server.url}
+    with Site(**places, TITLE_BY_MODEL="true") as site:
         yield site
 
 
