@@ -27,6 +27,12 @@ def orphans() -> list[tuple[UUID, int]]:
     return list(active.values_list("pk", "lease"))
 
 
+def asked_to_stop(run_ids: list[UUID]) -> list[UUID]:
+    """Those of these runs that somebody wants stopped, by id."""
+    asked = AgentRun.objects.filter(pk__in=run_ids, cancel_requested_at__isnull=False)
+    return list(asked.values_list("pk", flat=True))
+
+
 def take_over(run_id: UUID, lease: int) -> tuple[AgentRun, Steps] | None:
     """Make an orphaned run ours; None if another process was faster."""
     now = timezone.now()

@@ -26,7 +26,7 @@ from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
-from chat.runs.recovery import ending_of, give_up, orphans, take_over
+from chat.runs.recovery import asked_to_stop, ending_of, give_up, orphans, take_over
 from chat.runs.titles import entitle
 from chat.runs.work import Work
 from chat.steps import Steps
@@ -58,7 +58,7 @@ async def start(run: AgentRun) -> None:
 async def cancel(run: AgentRun) -> bool:
     """Ask for a run to stop; False if it was asked before or is over.
 
-    Its process stops it at once if it is this one, else at its next write or heartbeat.
+    Its process stops it at once if it is this one, else at its next write or look (SWEEP_SECONDS).
     """
     is_first = await in_writer(_request_cancel, run.pk)
     engine().stop(run.pk)
@@ -184,10 +184,18 @@ async def _beat(house: Engine) -> None:
 async def _sweep(house: Engine) -> None:
     while True:
         try:
+            await _stop_asked(house)
             await recover(house)
         except Exception:  # The watch goes on when the database is back.
-            logger.exception("Looking for orphaned runs failed")
+            logger.exception("Looking after runs failed")
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _stop_asked(house: Engine) -> None:
+    """Stop runs of ours that another process was asked to stop; a silent one writes nothing."""
+    if house.works:
+        for run_id in await in_pool(asked_to_stop, list(house.works)):
+            house.stop(run_id)
 
 
 async def recover(house: Engine) -> None:

@@ -14,6 +14,7 @@ from chat.models import AgentRun
 from tests.faults.follower import Follower
 from tests.faults.proxy import HALF_OPEN, NONE, Fault, Proxy
 from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.programs import need
 from tests.servers.redis import Redis
@@ -45,10 +46,17 @@ def to_redis(redis: Redis) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def pair(
-    database: None, to_redis: Proxy, model_server: ScriptedModelServer
+    database: None,
+    to_redis: Proxy,
+    model_server: ScriptedModelServer,
+    mcp_server: ScriptedMCPServer,
 ) -> Iterator[tuple[Site, Site]]:
-    url = f"redis://127.0.0.1:{to_redis.port}/0"
-    environment = {"REDIS_URL": url, "LLM_BASE_URL": model_server.base_url}
+    environment = {
+        "REDIS_URL": f"redis://127.0.0.1:{to_redis.port}/0",
+        "LLM_BASE_URL": model_server.base_url,
+        # As of all processes on one database.
+        "MCP_SERVER_URL": mcp_server.url,
+    }
     with Site(**environment) as here, Site(**environment) as there:
         yield here, there
 

@@ -14,6 +14,7 @@ import pytest
 from chat.models import AgentRun, Conversation
 from tests.faults.follower import Follower
 from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.programs import need
 from tests.servers.redis import Redis
@@ -21,14 +22,22 @@ from tests.servers.site import Site
 from tests.sse import begin, read, text_of
 
 EXTRA_SECONDS = 0.02
+STOP_SECONDS = 2
 PARALLEL = 20
 
 
 @pytest.fixture(scope="module")
-def pair(database: None, model_server: ScriptedModelServer) -> Iterator[tuple[Site, Site]]:
+def pair(
+    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+) -> Iterator[tuple[Site, Site]]:
     need("redis-server")
     with Redis() as redis:
-        environment = {"REDIS_URL": redis.url, "LLM_BASE_URL": model_server.base_url}
+        environment = {
+            "REDIS_URL": redis.url,
+            "LLM_BASE_URL": model_server.base_url,
+            # As of all processes on one database.
+            "MCP_SERVER_URL": mcp_server.url,
+        }
         with Site(**environment) as here, Site(**environment) as there:
             yield here, there
 
@@ -66,11 +75,24 @@ def test_an_answer_that_lives_elsewhere_is_read_and_stopped(
         stopped_at = time.monotonic()
         seen += read(far, started["run_id"], after=seen[-1].id)
 
-        assert (stopped.status_code, time.monotonic() - stopped_at < 2) == (202, True)
+        assert (stopped.status_code, time.monotonic() - stopped_at < STOP_SECONDS) == (202, True)
         assert seen[-1].data["finish_reason"] == "cancelled"
         assert seen[-1].data["content"] == text_of(seen)
         assert [frame.raw for frame in read(near, started["run_id"])] == [f.raw for f in seen]
     assert AgentRun.objects.get(pk=started["run_id"]).status == "cancelled"
+
+
+def test_an_answer_that_is_silent_is_stopped_elsewhere_all_the_same(
+    alice: Person, pair: tuple[Site, Site]
+) -> None:
+    here, there = pair
+    with httpx.Client(base_url=here.url, headers=alice.headers, timeout=30) as near:
+        run_id = begin(near, "[[tokens 2 delay 60000]]")["run_id"]
+        with Follower(there.url, alice.headers, run_id) as far:
+            httpx.post(f"{there.url}/api/runs/{run_id}/cancellations/", headers=alice.headers)
+            asked_at = time.monotonic()
+            assert far.end().data["finish_reason"] == "cancelled"
+    assert time.monotonic() - asked_at < STOP_SECONDS
 
 
 def test_equal_posts_at_once_start_one_run(alice: Person, pair: tuple[Site, Site]) -> None:
