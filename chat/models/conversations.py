@@ -1,6 +1,7 @@
 """Conversations and what was said in them."""
 
 import uuid
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from chat.errors import RunActive
+from chat.models.rows import insert
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, check_limits
 from chat.steps import Step
 from chat.text import title_of
@@ -64,6 +66,8 @@ class Conversation(models.Model):
     imported_at = models.DateTimeField(null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()
+    # Made just now: nothing was said in it before its first question.
+    is_new = False
 
     class Meta:
         ordering = ["-updated_at"]
@@ -92,25 +96,45 @@ class Conversation(models.Model):
         return self.model_name if is_on_offer else settings.LLM_MODEL
 
     @classmethod
-    def begin(cls, owner, text: str, *, system_prompt: str = "", **options) -> AgentRun:
-        """A new conversation with its first question, in one transaction."""
+    def begin(
+        cls,
+        owner,
+        text: str,
+        *,
+        system_prompt: str = "",
+        model_name: str = "",
+        servers_off: list[str] | None = None,
+        **run_fields: Any,
+    ) -> AgentRun:
+        """A new conversation with its first question, in one transaction. See `ask`."""
+        conversation = cls(
+            owner=owner,
+            title=title_of(text),
+            system_prompt=system_prompt,
+            seen_at=timezone.now(),
+        )
+        conversation.is_new = True
+        conversation._choose(model_name, servers_off)
         with transaction.atomic():
-            conversation = cls.objects.create(
-                owner=owner,
-                title=title_of(text),
-                system_prompt=system_prompt,
-                seen_at=timezone.now(),
-            )
-            return conversation._add_question(text, **options)
+            check_limits(owner.pk)
+            insert(conversation)
+            return conversation._add_question(text, run_fields)
 
-    def ask(self, text: str, **options) -> AgentRun:
-        """Store the question and its queued run, in one transaction.
+    def ask(
+        self,
+        text: str,
+        *,
+        model_name: str = "",
+        servers_off: list[str] | None = None,
+        **run_fields: Any,
+    ) -> AgentRun:
+        """Store the question and its run, in one transaction.
 
         `model_name` (one of settings.LLM_MODELS) and `servers_off` (slugs) are the
-        conversation's from now on; an archived one is back in the list. Raises RunActive if an
-        answer is in progress here, TooManyRuns past the person's limits, DoesNotExist if it was
-        deleted meanwhile; nothing is stored then. With a known `idempotency_key`: the first
-        question's run, again.
+        conversation's from now on; an archived one is back in the list. `run_fields`: of AgentRun.
+        Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits,
+        DoesNotExist if it was deleted meanwhile, IntegrityError for a known `idempotency_key`;
+        nothing is stored then.
         """
         here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
         try:
@@ -118,36 +142,34 @@ class Conversation(models.Model):
                 # First: who deletes it now waits, and then sees the run.
                 if not here.update(updated_at=timezone.now(), archived_at=None):
                     raise Conversation.DoesNotExist
-                return self._add_question(text, **options)
+                check_limits(self.owner_id)
+                if self._choose(model_name, servers_off):
+                    self.save(update_fields=["model_name", "servers_off"])
+                return self._add_question(text, run_fields)
         except IntegrityError as error:
             if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
                 raise RunActive("An answer is still in progress in this conversation.") from error
             raise
 
-    def _add_question(
-        self,
-        text: str,
-        *,
-        model_name: str = "",
-        servers_off: list[str] | None = None,
-        idempotency_key: str | None = None,
-    ) -> AgentRun:
-        check_limits(self.owner_id)
-        self._choose(model_name or self.model_name, servers_off)
-        message = self.messages.create(role=Message.Role.USER, content=text)
-        return AgentRun.objects.create(
+    def _add_question(self, text: str, run_fields: Mapping[str, Any]) -> AgentRun:
+        message = Message(conversation=self, role=Message.Role.USER, content=text)
+        insert(message)
+        run = AgentRun(
             conversation=self,
             owner_id=self.owner_id,
             message=message,
             model_name=self.current_model_name,
-            idempotency_key=idempotency_key,
+            **run_fields,
         )
+        insert(run)
+        return run
 
-    def _choose(self, model_name: str, servers_off: list[str] | None) -> None:
-        off = self.servers_off if servers_off is None else servers_off
-        if (model_name, off) != (self.model_name, self.servers_off):
-            self.model_name, self.servers_off = model_name, off
-            self.save(update_fields=["model_name", "servers_off"])
+    def _choose(self, model_name: str, servers_off: list[str] | None) -> bool:
+        """Whether anything is different now."""
+        before = self.model_name, self.servers_off
+        self.model_name = model_name or self.model_name
+        self.servers_off = self.servers_off if servers_off is None else servers_off
+        return before != (self.model_name, self.servers_off)
 
     def change(
         self,
@@ -172,16 +194,20 @@ class Conversation(models.Model):
     def transcript(self, run: AgentRun) -> list[ChatMessage]:
         """What the model is shown when it answers `run`: everything said up to its question."""
         shown = [system(self.system_prompt)] if self.system_prompt else []
-        earlier = self.messages.filter(pk__lte=run.message_id).order_by("pk")
-        for message in earlier:
+        for message in self._said_before(run.message_id):
             if message.role == Message.Role.USER:
                 shown.append(user(message.content))
             else:
                 shown.extend(of_steps(message.read_steps()))
-        return shown
+        return [*shown, user(run.message.content)]
+
+    def _said_before(self, message_id: int) -> Iterable["Message"]:
+        return () if self.is_new else self.messages.filter(pk__lt=message_id).order_by("pk")
 
     def turns_left_out(self, run: AgentRun) -> int:
         """The oldest turns that this model was found to have no room for."""
+        if self.is_new:
+            return 0
         earlier = self.runs.filter(model_name=run.model_name, created_at__lt=run.created_at)
         found = earlier.order_by("-created_at").values_list("turns_left_out", flat=True).first()
         return found or 0

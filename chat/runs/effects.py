@@ -17,6 +17,7 @@ from chat.models import (
     ToolRun,
     ToolRunState,
 )
+from chat.models.rows import insert, update
 
 Effect = Callable[[], None]
 
@@ -103,7 +104,9 @@ def of_ending(
 
     def end() -> None:
         now = timezone.now()
-        AgentRun.objects.filter(pk=run.pk).update(
+        update(
+            AgentRun,
+            run.pk,
             status=status,
             finish_reason=data.get("finish_reason", ""),
             error_code=data.get("code", ""),
@@ -116,13 +119,14 @@ def of_ending(
             InputRequest.objects.filter(run=run, state=InputRequest.State.OPEN).update(
                 state=InputRequest.State.CANCELLED
             )
-        Message.objects.create(
+        answer = Message(
             conversation_id=run.conversation_id,
             role=Message.Role.ASSISTANT,
             content=text,
             steps=steps,
             run=run,
         )
-        Conversation.objects.filter(pk=run.conversation_id).update(updated_at=now)
+        insert(answer)
+        update(Conversation, run.conversation_id, updated_at=now)
 
     return end

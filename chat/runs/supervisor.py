@@ -47,7 +47,7 @@ def check_open() -> None:
 
 
 async def start(run: AgentRun) -> None:
-    """Start a run that has just been stored. It belongs to the server from here on."""
+    """Start a run that has just been stored `as_ours`. It goes on without whoever asked."""
     house = engine()
     if run.pk in house.works:
         return
@@ -142,12 +142,7 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
     """A run from its start, or from where another process has left it with `begun`."""
     title = str(run.conversation)
     try:
-        if begun is None:
-            history = await in_writer(claim, run)
-        else:
-            history = await in_pool(run.conversation.transcript, run)
-        if history is None:
-            return
+        history = await in_pool(read_history, run)
         is_first = [message["role"] for message in history].count("user") == 1
         # Nobody waits for it: Redis may be slow, or not there at all.
         state = "new" if is_first else "running"
@@ -223,14 +218,15 @@ async def _end(run: AgentRun, steps: Steps, ending: ChatEvent, house: Engine) ->
         logger.info("Run %s had lost its process and was ended", run.pk)
 
 
-def claim(run: AgentRun) -> list[ChatMessage] | None:
-    """Make a queued run ours and read what was said before; None if somebody else has it."""
+def as_ours() -> dict[str, Any]:
+    """The fields of a run that begins in this process as soon as it is stored."""
     now = timezone.now()
-    queued = AgentRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
-    if not queued.update(status=RunStatus.RUNNING, lease=1, started_at=now, heartbeat_at=now):
-        return None
-    run.status, run.lease, run.started_at = RunStatus.RUNNING, 1, now
-    run.turns_left_out = run.conversation.turns_left_out(run)
+    return {"status": RunStatus.RUNNING, "lease": 1, "started_at": now, "heartbeat_at": now}
+
+
+def read_history(run: AgentRun) -> list[ChatMessage]:
+    """What was said before, and how much of it the model was found to have no room for."""
+    run.turns_left_out = run.turns_left_out or run.conversation.turns_left_out(run)
     return run.conversation.transcript(run)
 
 

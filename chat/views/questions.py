@@ -39,6 +39,7 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
         "model_name": question.model_name,
         "servers_off": servers_off(owner.pk, question.servers),
         "idempotency_key": question.idempotency_key,
+        **supervisor.as_ours(),
     }
     try:
         if conversation_id is None:

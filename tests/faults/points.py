@@ -23,7 +23,9 @@ class Point:
 POINTS = {
     # A question is stored; nobody has begun with it.
     "before_start": Point(owner="chat.runs.supervisor", name="start", when="before", hits=6),
-    "after_claim": Point(owner="chat.runs.supervisor", name="claim", when="after", hits=6),
+    "before_history": Point(
+        owner="chat.runs.supervisor", name="read_history", when="before", hits=6
+    ),
     "before_announce": Point(owner="chat.runs.supervisor", name="announce", when="before", hits=12),
     # An event is in the queue of the journal.
     "after_append": Point(owner="chat.runs.run_log:RunLog", name="add", when="after", hits=300),

@@ -1,0 +1,60 @@
+"""Statements for single rows, made once for each model instead of once for each row.
+
+Making the statement anew is most of what an insert or update by the ORM costs; a question and
+its answer take five of them. See docs/decisions/0013-statements-made-once.md.
+"""
+
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+
+
+def insert(row: Model) -> None:
+    """Store a new row, as `row.save(force_insert=True)` does, without signals.
+
+    A key that the database gives out is set. Raises IntegrityError like save.
+    """
+    fields, statement = _insert(type(row))
+    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        (key,) = cursor.fetchone()
+    if row.pk is None:
+        row.pk = key
+    row._state.adding, row._state.db = False, connection.alias
+
+
+def update(model: type[Model], key: Any, **values: Any) -> None:
+    """Change the row with this primary key, as `filter(pk=key).update(**values)` does."""
+    fields, statement = _update(model, tuple(values))
+    given = zip(fields, [*values.values(), key], strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [field.get_db_prep_save(it, connection) for field, it in given])
+
+
+@cache
+def _insert(model: type[Model]) -> tuple[list[Field], str]:
+    key = model._meta.pk
+    fields = [it for it in model._meta.local_concrete_fields if not it.db_returning or it != key]
+    names = ", ".join(map(_column, fields))
+    places = ", ".join(["%s"] * len(fields))
+    table = connection.ops.quote_name(model._meta.db_table)
+    # Only columns and tables of our own models; values are parameters.
+    statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING {_column(key)}"  # noqa: S608
+    return fields, statement
+
+
+@cache
+def _update(model: type[Model], names: tuple[str, ...]) -> tuple[list[Field], str]:
+    fields = [model._meta.get_field(name) for name in names]
+    key = model._meta.pk
+    changes = ", ".join(f"{_column(field)} = %s" for field in fields)
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = f"UPDATE {table} SET {changes} WHERE {_column(key)} = %s"  # noqa: S608
+    return [*fields, key], statement
+
+
+def _column(field: Field) -> str:
+    return connection.ops.quote_name(field.column)
