@@ -3,16 +3,17 @@
 The only place that spells the wire's event names and fields (see docs/protocol.md).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from json.encoder import JSONEncoder, encode_basestring
 from typing import Any
 
 from chat.text import size_of
 from chat.tools import Tool, ToolCall
 
 LARGE_RESULT_CHARACTERS = 500
+_dumps = JSONEncoder(ensure_ascii=False).encode
 
 
 class Kind(StrEnum):
@@ -59,9 +60,19 @@ class ChatEvent:
 
 def encode(data: Mapping[str, Any]) -> str:
     """JSON in which NUL and lone surrogates, which PostgreSQL refuses, are U+FFFD."""
-    text = json.dumps(data, ensure_ascii=False)
+    text = _dumps(data)
     if "\\u0000" in text:
-        text = json.dumps(_without_nul(data), ensure_ascii=False)
+        text = _dumps(_without_nul(data))
+    return _without_halves(text)
+
+
+def encode_delta(content: str) -> str:
+    """The same as `encode({"content": content})`, for what there is most of."""
+    text = f'{{"content": {encode_basestring(content)}}}'
+    return encode({"content": content}) if "\\u0000" in text else _without_halves(text)
+
+
+def _without_halves(text: str) -> str:
     if not text.isascii():
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text

@@ -48,8 +48,8 @@ def _insert(model: type[Model]) -> tuple[list[Field], str]:
 
 @cache
 def _update(model: type[Model], names: tuple[str, ...]) -> tuple[list[Field], str]:
-    fields = [model._meta.get_field(name) for name in names]
-    key = model._meta.pk
+    columns = {field.name: field for field in model._meta.local_concrete_fields}
+    fields, key = [columns[name] for name in names], model._meta.pk
     changes = ", ".join(f"{_column(field)} = %s" for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     statement = f"UPDATE {table} SET {changes} WHERE {_column(key)} = %s"  # noqa: S608
@@ -57,4 +57,4 @@ def _update(model: type[Model], names: tuple[str, ...]) -> tuple[list[Field], st
 
 
 def _column(field: Field) -> str:
-    return connection.ops.quote_name(field.column)
+    return connection.ops.quote_name(str(field.column))

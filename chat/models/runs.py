@@ -78,6 +78,12 @@ class AgentRun(models.Model):
             models.Index(
                 fields=["finished_at"], condition=Q(is_packed=False), name="run_to_be_packed"
             ),
+            # What the journal looks for with every write.
+            models.Index(
+                fields=["status"],
+                condition=Q(cancel_requested_at__isnull=False),
+                name="run_to_be_cancelled",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from chat.agent.ports import (
     ContentDelta,
     ProviderEvent,
@@ -49,13 +51,13 @@ class Answer:
     def read(self, data: str) -> list[ProviderEvent]:
         """The events of one `data:` payload. Raises ProviderError and nothing else."""
         data = data.strip()
-        if self.is_done or not data or data.startswith(":"):
+        if self.is_done or not data or data[0] == ":":
             return []
         if data == "[DONE]":
             self.is_done = True
             return []
         try:
-            return self._read_chunk(json.loads(data))
+            return self._read_chunk(_parsed(data))
         except (ValueError, RecursionError) as error:
             raise NotJson("The model sent something that is not JSON.") from error
 
@@ -169,6 +171,14 @@ def _deltas(thought: str, text: str) -> Iterator[Delta]:
         yield ReasoningDelta(text=thought)
     if text:
         yield ContentDelta(text=text)
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # It takes less than models send: NaN, half a surrogate pair.
+        return json.loads(data)
 
 
 def _first(value: Any) -> Any:

@@ -5,7 +5,7 @@ is delivered although no blank line ends it, and a field named `error` is an err
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chat.errors import ProviderError
 
@@ -13,8 +13,7 @@ MAX_FRAME_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One dispatched event. `event` is "message" where the stream names none."""
 
     data: str
@@ -41,6 +40,9 @@ class FrameDecoder:
         Raises ProviderError behind the last one that is whole where a line, or the data of one
         frame, is larger than MAX_FRAME_BYTES.
         """
+        if self._is_whole(chunk):
+            yield from self._read_whole(chunk)
+            return
         if self._skip_lf and chunk:
             # The second half of a CRLF that was cut in two ends nothing.
             chunk = chunk.removeprefix(b"\n")
@@ -59,6 +61,21 @@ class FrameDecoder:
                 if frame := self._read(line):
                     yield frame
         self._check(len(self._rest))
+
+    def _is_whole(self, chunk: bytes) -> bool:
+        """Whether it begins and ends where frames do, as nearly every chunk does."""
+        is_between = not (self._rest or self._event or self._data_size or self._skip_lf)
+        is_cut_here = chunk.endswith(b"\n\n") and b"\r" not in chunk
+        return is_between and is_cut_here and not self._is_first
+
+    def _read_whole(self, chunk: bytes) -> Iterator[Frame]:
+        for block in chunk[:-2].split(b"\n\n"):
+            if block.startswith(b"data: ") and b"\n" not in block and len(block) <= MAX_FRAME_BYTES:
+                yield Frame(_text(block[6:]))
+                continue
+            for line in (*block.split(b"\n"), b""):
+                if frame := self._read(line):
+                    yield frame
 
     def flush(self) -> Iterator[Frame]:
         """What the end of the bytes leaves behind: a last line, a last frame. Raises like feed."""

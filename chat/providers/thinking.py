@@ -69,6 +69,8 @@ class ThinkTags:
 
     def add(self, text: str) -> list[Delta]:
         """What is certain now; what may still become a tag is held back."""
+        if self._place is Place.TEXT and not self._is_trimming:
+            return [ContentDelta(text=text)] if text else []
         text, self._held = self._held + text, ""
         if self._place is Place.START:
             begin = text.lstrip()

@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Writing = Callable[[list[Slice]], Written]
 
-COMMIT_INTERVAL_SECONDS = 0.015
+# From one write to the next.
+COMMIT_INTERVAL_SECONDS = 0.010
 MAX_WAITING_CHARACTERS = 100_000
 LOOK_AGAIN_SECONDS = 60
 RETRY_SECONDS = 0.2
@@ -111,15 +112,17 @@ class Journal:
         self._wake.set()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
+            begun_at = loop.time()
             logs = list(self._dirty.values())
             self._dirty.clear()
             self._is_writing = True
             await self._flush([(log, _slice(log)) for log in logs])
             self._is_writing = False
-            await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
+            await asyncio.sleep(begun_at + COMMIT_INTERVAL_SECONDS - loop.time())
 
     async def _flush(self, batch: list[tuple[RunLog, Slice]]) -> None:
         # No run is kept waiting for longer; what it said is written all the same.

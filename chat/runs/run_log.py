@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from chat.events import DELTAS, TERMINAL, ChatEvent, Kind, encode, to_frame
+from chat.events import DELTAS, TERMINAL, ChatEvent, Kind, encode_delta, to_frame
 from chat.runs.effects import Effect
 
 FRAMES_KEPT = 1024
@@ -26,7 +26,7 @@ class Pending:
     effect: Effect | None = None
 
     def to_json(self) -> str:
-        return encode({"content": "".join(self.texts)}) if self.texts else self.encoded
+        return encode_delta("".join(self.texts)) if self.texts else self.encoded
 
 
 class RunLog:

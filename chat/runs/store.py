@@ -1,14 +1,17 @@
 """The journal's transaction: one statement moves the runs, one inserts the events.
 
-The loop of a bulk insert over single rows would hand the interpreter's lock over once per
-row; one statement that unpacks a JSON text or arrays does it once.
+The loop of a bulk insert over single rows would hand the interpreter's lock over once per row, as
+does a RETURNING that is read row by row; one statement that unpacks a JSON text or arrays does it
+once.
 """
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,6 +20,7 @@ from chat.models import AgentRun
 from chat.runs.effects import Effect
 from chat.runs.run_log import Row
 
+# A batch is a JSON list of [run, lease, last_seq, rows], a row [number, kind, data, time].
 # `+status` keeps SQLite from going through all running runs, with all of the JSON for each.
 _MOVE_SQLITE = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
@@ -24,19 +28,29 @@ FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS 
              json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease
   AND +status IN ('running', 'awaiting_approval')
-RETURNING id, cancel_requested_at
+"""
+_STILL_OURS_SQLITE = """
+SELECT run.id FROM json_each(%s) JOIN chat_agentrun AS run ON run.id = json_extract(value, '$[0]')
+WHERE lease = json_extract(value, '$[1]') AND +status IN ('running', 'awaiting_approval')
+"""
+# All that there are, of every process: there is an index of them, and hardly ever one in it.
+_CANCELLED = """
+SELECT id FROM chat_agentrun
+WHERE cancel_requested_at IS NOT NULL AND status IN ('running', 'awaiting_approval')
 """
 _INSERT_SQLITE = """
 INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-       json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(%s)
+SELECT json_extract(part.value, '$[0]'), json_extract(row.value, '$[0]'),
+       json_extract(row.value, '$[1]'), json_extract(row.value, '$[2]'),
+       strftime('%%Y-%%m-%%d %%H:%%M:%%f', json_extract(row.value, '$[3]'), 'unixepoch')
+FROM json_each(%s) AS part, json_each(part.value, '$[3]') AS row
 """
 _MOVE_POSTGRESQL = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS batch (run, lease, seq)
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease
   AND status IN ('running', 'awaiting_approval')
-RETURNING id, cancel_requested_at
+RETURNING id, cancel_requested_at IS NOT NULL
 """
 _INSERT_POSTGRESQL = """
 INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
@@ -57,21 +71,53 @@ class Slice:
 
 @dataclass(slots=True)
 class Written:
-    """The runs whose events are stored now, and those of them that should be cancelled."""
+    """The runs whose events are stored now, and runs that should be cancelled."""
 
     run_ids: set[UUID]
     cancelled: set[UUID]
 
 
-def write(slices: list[Slice]) -> Written:
+def write(slices: Sequence[Slice]) -> Written:
     """Store all slices in one transaction; a slice with a stale lease writes nothing."""
-    with transaction.atomic():
-        moved = _move(slices)
-        kept = [part for part in slices if part.run_id in moved]
-        _insert(kept)
-        for part in kept:
-            for effect in part.effects:
-                effect()
+    with transaction.atomic(), connection.cursor() as cursor:
+        write_in = _write_in_sqlite if connection.vendor == "sqlite" else _write_in_postgresql
+        written = write_in(cursor, slices)
+        for part in slices:
+            if part.effects and part.run_id in written.run_ids:
+                for effect in part.effects:
+                    effect()
+    return written
+
+
+def _write_in_sqlite(cursor: Any, slices: Sequence[Slice]) -> Written:
+    batch, run_ids = _batch(slices), {part.run_id for part in slices}
+    cursor.execute(_MOVE_SQLITE, [datetime.now(UTC).replace(tzinfo=None), batch])
+    if cursor.rowcount != len(slices):
+        cursor.execute(_STILL_OURS_SQLITE, [batch])
+        run_ids = {UUID(run_id) for (run_id,) in cursor.fetchall()}
+        batch = _batch([part for part in slices if part.run_id in run_ids])
+    cursor.execute(_INSERT_SQLITE, [batch])
+    cursor.execute(_CANCELLED)
+    return Written(run_ids, {UUID(run_id) for (run_id,) in cursor.fetchall()})
+
+
+def _batch(slices: Sequence[Slice]) -> str:
+    plain = [(part.run_id.hex, part.lease, part.last_seq, part.rows) for part in slices]
+    return orjson.dumps(plain).decode()
+
+
+def _write_in_postgresql(cursor: Any, slices: Sequence[Slice]) -> Written:
+    runs = zip(*((part.run_id, part.lease, part.last_seq) for part in slices), strict=True)
+    cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *map(list, runs)])
+    moved = dict(cursor.fetchall())
+    rows = [
+        (part.run_id, number, str(kind), data, datetime.fromtimestamp(at, UTC))
+        for part in slices
+        if part.run_id in moved
+        for number, kind, data, at in part.rows
+    ]
+    if rows:
+        cursor.execute(_INSERT_POSTGRESQL, list(map(list, zip(*rows, strict=True))))
     return Written(set(moved), {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
 
 
@@ -100,43 +146,3 @@ def beat(slices: list[Slice]) -> None:
 
 def _ours(part: Slice) -> QuerySet[AgentRun]:
     return AgentRun.objects.filter(pk=part.run_id, lease=part.lease)
-
-
-def _move(slices: list[Slice]) -> dict[UUID, bool]:
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            plain = [(part.run_id.hex, part.lease, part.last_seq) for part in slices]
-            cursor.execute(_MOVE_SQLITE, [_sqlite_time(timezone.now()), json.dumps(plain)])
-            # Judged here: SQLite 3.40 answers `IS NOT NULL` with 1 for NULL in this RETURNING.
-            return {UUID(run_id): asked is not None for run_id, asked in cursor.fetchall()}
-        columns = (
-            [p.run_id for p in slices],
-            [p.lease for p in slices],
-            [p.last_seq for p in slices],
-        )
-        cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *columns])
-        return {run_id: asked is not None for run_id, asked in cursor.fetchall()}
-
-
-def _insert(slices: list[Slice]) -> None:
-    rows = [
-        (part.run_id, number, str(kind), data, datetime.fromtimestamp(at, UTC))
-        for part in slices
-        for number, kind, data, at in part.rows
-    ]
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            plain = [
-                (run.hex, number, kind, data, _sqlite_time(at))
-                for run, number, kind, data, at in rows
-            ]
-            cursor.execute(_INSERT_SQLITE, [json.dumps(plain)])
-        else:
-            cursor.execute(_INSERT_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
-
-
-def _sqlite_time(moment: datetime) -> str:
-    """As Django stores it: UTC without its zone."""
-    return moment.isoformat(" ", "microseconds")[:26]

@@ -18,6 +18,7 @@ from chat.errors import Restarting, RunLost
 from chat.events import ChatEvent
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
+from chat.runs.checkpoints import keep_checkpointing
 from chat.runs.engine import Engine, engine
 from chat.runs.erasing import keep_erasing
 from chat.runs.executor import execute
@@ -85,6 +86,7 @@ def watch_over(house: Engine) -> None:
             _spawn(keep_packing(), "packing"),
             _spawn(keep_checking(), "readers"),
             _spawn(keep_erasing(), "erasing"),
+            _spawn(keep_checkpointing(), "checkpoints"),
         ]
 
 

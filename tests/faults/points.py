@@ -30,7 +30,7 @@ POINTS = {
     # An event is in the queue of the journal.
     "after_append": Point(owner="chat.runs.run_log:RunLog", name="add", when="after", hits=300),
     # Its row is inserted, and the transaction is open.
-    "before_commit": Point(owner="chat.runs.store", name="_insert", when="after", hits=45),
+    "before_commit": Point(owner="chat.runs.store", name="_write_in_sqlite", when="after", hits=45),
     "after_commit": Point(owner="chat.runs.journal", name="write", when="after", hits=45),
     "before_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="before", hits=120),
     "after_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="after", hits=120),
