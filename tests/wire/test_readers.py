@@ -107,20 +107,31 @@ def long_run(alice: Person) -> AgentRun:
 
 
 def test_readers_who_take_nothing_cost_little_and_are_disconnected(
-    alice: Person, long_run: AgentRun
+    alice: Person, long_run: AgentRun, new_site: Callable[..., Site]
 ) -> None:
-    whole = alice.api.get(f"/api/runs/{long_run.pk}/events/").content
-    watched = Watched(alice.site)
-    before = watched.memory
+    url = f"/api/runs/{long_run.pk}/events/"
+    sites = [alice.site, new_site(server="uvicorn")]
+    whole = [httpx.get(site.url + url, headers=alice.headers).content for site in sites]
+    watched = [Watched(site) for site in sites]
+    before = [each.memory for each in watched]
 
-    with slow_readers(alice.site, alice, long_run.pk, SLOW_READERS) as ports:
-        wait_until(lambda: watched.is_connected_to(ports), 5, "they are connected")
+    with ExitStack() as stack:
+        crowds = [slow_readers(site, alice, long_run.pk, SLOW_READERS) for site in sites]
+        ports = [stack.enter_context(crowd) for crowd in crowds]
+
+        def connected() -> list[bool]:
+            pairs = zip(watched, ports, strict=True)
+            return [each.is_connected_to(theirs) for each, theirs in pairs]
+
+        wait_until(lambda: all(connected()), 5, "they are connected")
         begun = time.monotonic()
-        wait_until(lambda: not watched.is_connected_to(ports), GONE_SECONDS, "they are gone")
+        wait_until(lambda: not any(connected()), GONE_SECONDS, "they are gone")
 
     assert time.monotonic() - begun > 15
-    assert watched.most - before <= SLOW_READERS * READER_BYTES + SLACK_BYTES
-    assert alice.api.get(f"/api/runs/{long_run.pk}/events/").content == whole
+    for each, memory in zip(watched, before, strict=True):
+        assert each.most - memory <= SLOW_READERS * READER_BYTES + SLACK_BYTES
+    again = [httpx.get(site.url + url, headers=alice.headers).content for site in sites]
+    assert [alice.api.get(url).content] * 2 == whole == again
 
 
 def test_readers_who_take_nothing_of_a_running_answer_cost_little(
