@@ -20,6 +20,7 @@ from tests.faults.storage import (
     SETTLE_SECONDS,
     Place,
     check_ended,
+    check_stored,
     check_whole,
     install,
     stays_quiet,
@@ -27,12 +28,14 @@ from tests.faults.storage import (
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.programs import need
+from tests.sse import wait_until
 
 TROUBLE_SECONDS = 5
 # Longer than runs are kept waiting; see PATIENCE_SECONDS of the journal.
 LONG_SECONDS = 12
 # So long is a connection waited for.
 POOL_SECONDS = 10
+FULL_SECONDS = 30
 TEXT = "[[tokens 150 delay 20]]"
 WHOLE = "".join(f"t{number} " for number in range(1, 151))
 ENDLESS = "[[tokens 3000 delay 20]]"
@@ -145,14 +148,19 @@ def the_network_to_postgresql_fails(land: Land) -> None:
 def the_disk_is_full(land: Land) -> None:
     with small_disk(land.folder / "disk") as disk:
         place = land.sqlite(disk)
-        with place.client() as client, place.reader(client, TEXT) as reader:
+        with place.client() as client, place.reader(client, ENDLESS) as reader:
             fill(disk)
-            stays_quiet(reader, TROUBLE_SECONDS)
+            # There may be room in the write-ahead log, now and then, for some seconds.
+            wait_until(lambda: not reader.gets_more(TROUBLE_SECONDS), FULL_SECONDS, "it is full")
             refused = client.post("/api/conversations/", json={"message": "?"})
             assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE")
             assert client.get("/healthz").status_code == 200
+
             (disk / "ballast").unlink()
-            check_whole(client, reader, WHOLE)
+            assert reader.gets_more(TROUBLE_SECONDS), "it goes on"
+            client.post(f"/api/runs/{reader.run_id}/cancellations/")
+            assert reader.end().data.get("finish_reason") == "cancelled"
+            check_stored(client, reader, "cancelled")
         with closing(sqlite3.connect(file_of(place))) as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
