@@ -109,8 +109,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["OPTIONS"] = {
-        # Back within seconds when PostgreSQL is: the pool's own pauses would grow to minutes.
-        "pool": {"min_size": 2, "max_size": 12, "timeout": 10, "reconnect_timeout": 5},
+        # Who waits asks again (chat/runs/pool.py): the pool's own pauses would grow to minutes.
+        "pool": {"min_size": 2, "max_size": 12, "timeout": 2, "reconnect_timeout": 1},
         # A PostgreSQL whose machine is gone is noticed within seconds, not hours.
         **{"connect_timeout": 5, "tcp_user_timeout": 10_000},
         **{"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},

@@ -7,6 +7,7 @@ open stream for its whole life; this pool holds a handful for all of them.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +22,7 @@ from django.db import (
 P = ParamSpec("P")
 T = TypeVar("T")
 THREADS = 4
+CONNECT_ATTEMPTS = 5
 # What a database raises that is away, busy or full.
 AWAY_ERRORS = (OperationalError, InterfaceError)
 
@@ -46,6 +48,7 @@ async def in_writer(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 def _with_connection(call: Callable[[], T]) -> T:
     try:
+        _connect()
         return call()
     except DatabaseError:
         connection.close()
@@ -54,3 +57,12 @@ def _with_connection(call: Callable[[], T]) -> T:
         # A PostgreSQL connection goes back to psycopg's pool; SQLite's costs nothing to keep.
         if connection.vendor != "sqlite":
             connection.close()
+
+
+def _connect() -> None:
+    """Wait for a PostgreSQL that is away, five times as long as its pool does: 10 s."""
+    for _ in range(CONNECT_ATTEMPTS - 1):
+        with suppress(OperationalError):
+            connection.ensure_connection()
+            return
+    connection.ensure_connection()
