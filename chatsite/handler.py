@@ -44,6 +44,11 @@ class Handler(ASGIHandler):
         with suppress(RequestAborted):
             await super().listen_for_disconnect(receive)
 
+    @classmethod
+    def chunk_bytes(cls, data: Any) -> Any:
+        """Most parts of a stream are small; nothing is to be cut there."""
+        return [(data, True)] if len(data) <= cls.chunk_size else super().chunk_bytes(data)
+
     def _quietest(self) -> ThreadSensitiveContext:
         """In turn, but not behind somebody's long page."""
         self._next = (self._next + 1) % THREADS

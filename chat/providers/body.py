@@ -38,7 +38,8 @@ class Body:
         self._size = size
         if not self._frames:
             self._start += chunk[: MAX_FRAME_BYTES - len(self._start)]
-        yield from self._read(self._decoder.feed(chunk))
+        for frame in self._decoder.feed(chunk):
+            yield from self._read(frame)
         if size > MAX_STREAM_BYTES:
             raise _too_large()
 
@@ -47,7 +48,8 @@ class Body:
         if self._answer.is_done:
             return
         with suppress(NotJson):
-            yield from self._read(self._decoder.flush())
+            for frame in self._decoder.flush():
+                yield from self._read(frame)
         if self._frames:
             return
         try:
@@ -56,16 +58,15 @@ class Body:
             raise not_a_stream(bytes(self._start)) from None
         yield from events
 
-    def _read(self, frames: Iterator[Frame]) -> Iterator[ProviderEvent]:
-        for frame in frames:
-            self._frames += 1
-            if self._answer.is_done:
-                return
-            if self._frames > MAX_FRAMES:
-                raise _too_large()
-            if frame.event == "error":
-                raise from_error_object(_error_in(frame.data))
-            yield from self._answer.read(frame.data)
+    def _read(self, frame: Frame) -> list[ProviderEvent]:
+        self._frames += 1
+        if self._answer.is_done:
+            return []
+        if self._frames > MAX_FRAMES:
+            raise _too_large()
+        if frame.event == "error":
+            raise from_error_object(_error_in(frame.data))
+        return self._answer.read(frame.data)
 
 
 def _too_large() -> ProviderError:

@@ -22,6 +22,7 @@ from chat.providers.tool_fragments import ToolFragments
 from chat.providers.usage import read_usage
 
 CUT = frozenset({"length", "max_tokens", "model_length"})
+SAYS_NOTHING = frozenset({"content", "role"})
 FAILED = frozenset({"error", "insufficient_system_resource"})
 
 
@@ -57,7 +58,12 @@ class Answer:
             self.is_done = True
             return []
         try:
-            return self._read_chunk(_parsed(data))
+            chunk = _parsed(data)
+            if (text := plain_text(chunk)) and self._tags.is_text and self._text.is_whole(text):
+                self.heard += 1
+                self._has_text, self._has_final_usage = True, False
+                return [ContentDelta(text=text)]
+            return self._read_chunk(chunk)
         except (ValueError, RecursionError) as error:
             raise NotJson("The model sent something that is not JSON.") from error
 
@@ -171,6 +177,26 @@ def _deltas(thought: str, text: str) -> Iterator[Delta]:
         yield ReasoningDelta(text=thought)
     if text:
         yield ContentDelta(text=text)
+
+
+def plain_text(chunk: Any) -> str:
+    """The text of a chunk that says nothing else, as nearly all do; "" of any other."""
+    try:
+        (choice,) = chunk["choices"]
+        delta = choice["delta"]
+        text = delta["content"]
+        says_more = (
+            choice.get("finish_reason")
+            or choice.get("index")
+            or choice.get("error")
+            or chunk.get("usage")
+            or chunk.get("error")
+            or chunk.get("object") == "error"
+            or (len(delta) > 1 and any(delta[key] for key in delta.keys() - SAYS_NOTHING))
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
+    return "" if says_more or not isinstance(text, str) else text
 
 
 def _parsed(data: str) -> Any:

@@ -16,6 +16,10 @@ class Halves:
             text, self._half = text[:-1], text[-1]
         return text
 
+    def is_whole(self, text: str) -> bool:
+        """Whether this piece has nothing to do with its neighbours."""
+        return not self._half and not "\ud800" <= text[-1:] <= "\udbff"
+
     def rest(self) -> str:
         """A half whose other half never came. Forgets it."""
         half, self._half = self._half, ""

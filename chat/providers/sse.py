@@ -4,7 +4,7 @@ Follows the WHATWG specification (HTML, section 9.2.6) and, beyond it: what the 
 is delivered although no blank line ends it, and a field named `error` is an error frame.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from chat.errors import ProviderError
@@ -34,15 +34,19 @@ class FrameDecoder:
         self._data = bytearray()
         self._data_size = 0
 
-    def feed(self, chunk: bytes) -> Iterator[Frame]:
+    def feed(self, chunk: bytes) -> Iterable[Frame]:
         """The frames that are complete now.
 
         Raises ProviderError behind the last one that is whole where a line, or the data of one
         frame, is larger than MAX_FRAME_BYTES.
         """
         if self._is_whole(chunk):
-            yield from self._read_whole(chunk)
-            return
+            blocks = chunk[:-2].split(b"\n\n")
+            if all(map(_is_line_of_data, blocks)):
+                return [Frame(_text(block[6:])) for block in blocks]
+        return self._feed(chunk)
+
+    def _feed(self, chunk: bytes) -> Iterator[Frame]:
         if self._skip_lf and chunk:
             # The second half of a CRLF that was cut in two ends nothing.
             chunk = chunk.removeprefix(b"\n")
@@ -67,15 +71,6 @@ class FrameDecoder:
         is_between = not (self._rest or self._event or self._data_size or self._skip_lf)
         is_cut_here = chunk.endswith(b"\n\n") and b"\r" not in chunk
         return is_between and is_cut_here and not self._is_first
-
-    def _read_whole(self, chunk: bytes) -> Iterator[Frame]:
-        for block in chunk[:-2].split(b"\n\n"):
-            if block.startswith(b"data: ") and b"\n" not in block and len(block) <= MAX_FRAME_BYTES:
-                yield Frame(_text(block[6:]))
-                continue
-            for line in (*block.split(b"\n"), b""):
-                if frame := self._read(line):
-                    yield frame
 
     def flush(self) -> Iterator[Frame]:
         """What the end of the bytes leaves behind: a last line, a last frame. Raises like feed."""
@@ -125,6 +120,10 @@ class FrameDecoder:
     def _check(size: int) -> None:
         if size > MAX_FRAME_BYTES:
             raise ProviderError("The model sent more in one piece than can be accepted.")
+
+
+def _is_line_of_data(block: bytes) -> bool:
+    return block.startswith(b"data: ") and b"\n" not in block and len(block) <= MAX_FRAME_BYTES
 
 
 def _text(data: bytes | bytearray) -> str:

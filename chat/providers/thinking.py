@@ -67,9 +67,14 @@ class ThinkTags:
         self._held = ""
         self._is_trimming = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether all that comes from now on is text."""
+        return self._place is Place.TEXT and not self._is_trimming
+
     def add(self, text: str) -> list[Delta]:
         """What is certain now; what may still become a tag is held back."""
-        if self._place is Place.TEXT and not self._is_trimming:
+        if self.is_text:
             return [ContentDelta(text=text)] if text else []
         text, self._held = self._held + text, ""
         if self._place is Place.START:

@@ -8,7 +8,7 @@ and no database connection while it waits.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,8 +17,10 @@ from django.db.models import Subquery
 from chat.events import TERMINAL, to_frame
 from chat.models import ACTIVE_STATUSES, AgentRun, RunEvent, unpacked
 from chat.runs.engine import Engine, engine
+from chat.runs.journal import HEARTBEAT_SECONDS
 from chat.runs.moves import Ear
 from chat.runs.pool import in_pool
+from chat.runs.readers import Reader
 from chat.runs.run_log import RunLog
 
 EVENTS_AT_ONCE = 1000
@@ -27,6 +29,7 @@ ROWS_AT_ONCE = 20
 # A slow reader costs this, twice for a moment, unless one event alone is larger.
 BATCH_BYTES = 32_768
 LOOK_AGAIN_SECONDS = 0.5
+# At the latest; it is thought of with every heartbeat.
 KEEP_ALIVE_SECONDS = 15
 KEEP_ALIVE = b": still here\n\n"
 
@@ -53,60 +56,66 @@ class Batch:
         self.size += len(frame)
 
 
-async def follow(run_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
+async def follow(
+    run_id: UUID, after: int, reader: Reader | None = None
+) -> AsyncGenerator[bytes, None]:
     """Frames after number `after`, several at a time, ending with the terminal event.
 
-    Ends before it where this process is about to end: read on elsewhere, or a moment later.
+    Ends before it where this process is about to end: read on elsewhere, or a moment later; and
+    where the reader is not welcome any more.
 
     A comment line every KEEP_ALIVE_SECONDS keeps proxies from closing a quiet stream.
     """
+    # One generator and no timer: what is done here is done for every token of every reader.
     house = engine()
     house.readers += 1
     try:
         with Ear(house.moves, run_id) as ear:
-            async for frames in _frames(house, ear, run_id, after):
-                yield frames
+            quiet_since = time.monotonic()
+            log = await _begun(house, run_id)
+            while True:
+                if log is None or log.is_closed:
+                    log = house.journal.log(run_id) or log
+                batch = _in_memory(log, after)
+                if batch is None:
+                    ear.forget()
+                    batch = await in_pool(read_batch, run_id, after)
+                if reader and not reader.is_welcome:
+                    return
+                if batch.frames:
+                    after += len(batch.frames)
+                    quiet_since = time.monotonic()
+                    yield batch.frames[0] if len(batch.frames) == 1 else b"".join(batch.frames)
+                # Over; or this process is about to end, and the run goes on elsewhere.
+                if batch.is_end or (house.is_leaving and (log is None or log.failure)):
+                    return
+                if log is None or log.is_closed:
+                    if batch.is_all:
+                        await ear.wait(LOOK_AGAIN_SECONDS)
+                elif log.last_seq == after:
+                    await log.moved()
+                if time.monotonic() - quiet_since > KEEP_ALIVE_SECONDS - HEARTBEAT_SECONDS:
+                    quiet_since = time.monotonic()
+                    yield KEEP_ALIVE
     finally:
         house.readers -= 1
 
 
-async def _frames(house: Engine, ear: Ear, run_id: UUID, after: int) -> AsyncIterator[bytes]:
-    quiet_since = time.monotonic()
-    await _begun(house, run_id)
-    log: RunLog | None = None
-    while True:
-        log = house.journal.log(run_id) or log
-        batch = _in_memory(log, after)
-        if batch is None:
-            ear.forget()
-            batch = await in_pool(read_batch, run_id, after)
-        if batch.frames:
-            after += len(batch.frames)
-            quiet_since = time.monotonic()
-            yield b"".join(batch.frames)
-        # Over; or this process is about to end, and the run goes on elsewhere.
-        if batch.is_end or (house.is_leaving and (log is None or log.failure)):
-            return
-        is_elsewhere = log is None or log.is_closed
-        if not batch.frames or (is_elsewhere and batch.is_all):
-            await _moved(log, ear, quiet_since)
-        if time.monotonic() - quiet_since >= KEEP_ALIVE_SECONDS:
-            quiet_since = time.monotonic()
-            yield KEEP_ALIVE
-
-
-async def _begun(house: Engine, run_id: UUID) -> None:
+async def _begun(house: Engine, run_id: UUID) -> RunLog | None:
     """A run that starts here right now has its log in a moment; no need to look at rows."""
     if work := house.works.get(run_id):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                 await work.is_claimed.wait()
+    return house.journal.log(run_id)
 
 
 def _in_memory(log: RunLog | None, after: int) -> Batch | None:
     """What this process has in memory; None where the rows must be read."""
     if log is None or log.failure or (frames := log.frames_after(after)) is None:
         return None
+    if len(frames) < 2:
+        return Batch(frames, is_end=log.is_over)
     batch = Batch()
     for frame in frames:
         if batch.is_full:
@@ -114,14 +123,6 @@ def _in_memory(log: RunLog | None, after: int) -> Batch | None:
         batch.add(frame)
     batch.is_end = log.is_over
     return batch
-
-
-async def _moved(log: RunLog | None, ear: Ear, quiet_since: float) -> None:
-    """Wait for news; where the run lives elsewhere, at most until it is time to look again."""
-    if log is None or log.is_closed:
-        await ear.wait(LOOK_AGAIN_SECONDS)
-    else:
-        await log.wait(max(0.1, KEEP_ALIVE_SECONDS - (time.monotonic() - quiet_since)))
 
 
 def read_batch(run_id: UUID, after: int) -> Batch:

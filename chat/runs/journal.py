@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Writing = Callable[[list[Slice]], Written]
 
+HEARTBEAT_SECONDS = 5
 # From one write to the next.
 COMMIT_INTERVAL_SECONDS = 0.010
 MAX_WAITING_CHARACTERS = 100_000
@@ -48,7 +49,7 @@ class Journal:
         self._on_cancel_requested = on_cancel_requested
         self._on_stored = on_stored
         self._logs: dict[UUID, RunLog] = {}
-        self._dirty: dict[UUID, RunLog] = {}
+        self._dirty: set[RunLog] = set()
         self._wake = asyncio.Event()
         self._is_writing = False
         self._task = asyncio.get_running_loop().create_task(
@@ -93,9 +94,13 @@ class Journal:
         self._drop(log, RunLost("This process has given the run up."))
 
     def beat(self) -> None:
-        """Move the heartbeat of every run of this process."""
+        """Move the heartbeat of every run of this process, and let its readers look up.
+
+        To be called every HEARTBEAT_SECONDS.
+        """
         for log in self._logs.values():
             self._touch(log)
+            log.wake()
 
     async def aclose(self) -> None:
         """Store what is waiting, if that is possible within a moment, then stop the writer."""
@@ -108,7 +113,7 @@ class Journal:
         await asyncio.wait({self._task})
 
     def _touch(self, log: RunLog) -> None:
-        self._dirty[log.run_id] = log
+        self._dirty.add(log)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -117,7 +122,7 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             begun_at = loop.time()
-            logs = list(self._dirty.values())
+            logs = list(self._dirty)
             self._dirty.clear()
             self._is_writing = True
             await self._flush([(log, _slice(log)) for log in logs])
@@ -171,9 +176,9 @@ class Journal:
 
     def _drop(self, log: RunLog, failure: Exception) -> None:
         log.close(failure)
-        for logs in (self._logs, self._dirty):
-            if logs.get(log.run_id) is log:
-                del logs[log.run_id]
+        self._dirty.discard(log)
+        if self._logs.get(log.run_id) is log:
+            del self._logs[log.run_id]
 
 
 def _slice(log: RunLog) -> Slice:

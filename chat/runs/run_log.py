@@ -127,6 +127,12 @@ class RunLog:
         for waiter in waiters:
             _settle(waiter, True)
 
+    def moved(self) -> asyncio.Future[bool]:
+        """Done when the log moves, and with each heartbeat; without a timer for every token."""
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
+
     async def wait(self, seconds: float) -> bool:
         """Wait until the log moves; False if it did not within `seconds`."""
         # By hand: asyncio.wait costs five times as much, and this happens for every token.

@@ -23,6 +23,7 @@ from chat.runs.engine import Engine, engine
 from chat.runs.erasing import keep_erasing
 from chat.runs.executor import execute
 from chat.runs.inputs import settle
+from chat.runs.journal import HEARTBEAT_SECONDS
 from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.readers import keep_checking
@@ -35,7 +36,6 @@ from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 5
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 4
 FAREWELL_SECONDS = 1.5

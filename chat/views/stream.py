@@ -1,7 +1,6 @@
 """Event streams: plain async views, which Django cancels promptly when a reader leaves."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from django.http import (
@@ -80,9 +79,19 @@ def cursor(request: ApiRequest) -> int:
     return int(text)
 
 
-def event_stream(request: ApiRequest, run: AgentRun, after: int) -> StreamingHttpResponse:
-    frames = _while_welcome(reader_of(request, run), follow(run.pk, after))
-    response = StreamingHttpResponse(frames, content_type="text/event-stream")
+class EventStream(StreamingHttpResponse):
+    """Frames as they come; nobody asks on the way whether they are bytes."""
+
+    def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(frames, content_type="text/event-stream")
+        self._frames = frames
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return self._frames
+
+
+def event_stream(request: ApiRequest, run: AgentRun, after: int) -> EventStream:
+    response = EventStream(follow(run.pk, after, reader_of(request, run)))
     # Neither browsers nor proxies may store, compress or buffer a stream.
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
@@ -98,13 +107,3 @@ def reader_of(request: ApiRequest, run: AgentRun) -> Reader:
         return Reader(person_id=request.person.pk, run_id=run.pk, session_key=key)
     token = request.headers["Authorization"].partition(" ")[2].strip()
     return Reader(person_id=request.person.pk, run_id=run.pk, token_hash=ApiToken.hash_of(token))
-
-
-async def _while_welcome(
-    reader: Reader, stream: AsyncGenerator[bytes, None]
-) -> AsyncIterator[bytes]:
-    async with aclosing(stream) as parts:
-        async for part in parts:
-            if not reader.is_welcome:
-                return
-            yield part
