@@ -4,7 +4,10 @@ import hashlib
 import secrets
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
+
+from chat.models.rows import Prepared
 
 
 class ApiToken(models.Model):
@@ -39,9 +42,11 @@ class ApiToken(models.Model):
     @classmethod
     def owner_of(cls, text: str):
         """The active user whose valid token this is, or None."""
-        token = (
-            cls.objects.select_related("owner")
-            .filter(token_hash=cls.hash_of(text), revoked_at=None, owner__is_active=True)
-            .first()
-        )
-        return token.owner if token else None
+        return next(iter(_owners(cls.hash_of(text))), None)
+
+
+_owners = Prepared(
+    lambda token_hash: get_user_model()._default_manager.filter(
+        api_tokens__token_hash=token_hash, api_tokens__revoked_at=None, is_active=True
+    )
+)

@@ -1,14 +1,19 @@
-"""Statements for single rows, made once for each model instead of once for each row.
+"""Statements for single rows, made once instead of once for each row.
 
 Making the statement anew is most of what an insert or update by the ORM costs; a question and
 its answer take five of them. See docs/decisions/0013-statements-made-once.md.
 """
 
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import Field, Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+# No value of ours.
+PLACE = "\0"
 
 
 def insert(row: Model) -> None:
@@ -58,3 +63,21 @@ def _update(model: type[Model], names: tuple[str, ...]) -> tuple[list[Field], st
 
 def _column(field: Field) -> str:
     return connection.ops.quote_name(str(field.column))
+
+
+class Prepared(Generic[M]):
+    """A query whose SQL is made once. `make` gets a text to look for, and may leave it out."""
+
+    def __init__(self, make: Callable[[str], QuerySet[M]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _parts(self) -> tuple[type[M], str, tuple[Any, ...]]:
+        found = self._make(PLACE)
+        return found.model, *found.query.sql_with_params()
+
+    def __call__(self, text: str = "") -> list[M]:
+        """The rows that are there now."""
+        model, statement, values = self._parts
+        given = [text if value == PLACE else value for value in values]
+        return list(model._base_manager.raw(statement, given))

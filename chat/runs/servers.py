@@ -10,6 +10,7 @@ from django.urls import reverse
 from chat.mcp.config import ServerConfig, Tokens
 from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
+from chat.models.rows import Prepared
 from chat.runs.tokens import StoredTokens
 from chat.tools import Tool
 
@@ -37,13 +38,18 @@ class Access:
 
 def servers_in_use() -> list[MCPServer]:
     """The rows of the servers that may be used at all."""
-    rows = MCPServer.objects.filter(is_enabled=True).exclude(url="", command="")
-    return list(rows)
+    return _in_use()
+
+
+_in_use = Prepared(lambda _: MCPServer.objects.filter(is_enabled=True).exclude(url="", command=""))
+NOTHING = Access(configs=[], slugs=frozenset(), personal=frozenset(), accepted={})
 
 
 def read_access(conversation: Conversation) -> Access:
     """What the tools of a run are: asked anew for each run, so that a switch counts at once."""
     servers = servers_in_use()
+    if not servers:
+        return NOTHING
     closed = _closed_to(conversation.owner_id) | set(conversation.servers_off)
     rows = MCPTool.objects.filter(server__in=servers).order_by()
     tools = rows.values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")

@@ -144,7 +144,8 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
     """A run from its start, or from where another process has left it with `begun`."""
     title = str(run.conversation)
     try:
-        history = await in_pool(read_history, run)
+        is_told = run.conversation.is_new
+        history = read_history(run) if is_told else await in_pool(read_history, run)
         is_first = [message["role"] for message in history].count("user") == 1
         # Nobody waits for it: Redis may be slow, or not there at all.
         state = "new" if is_first else "running"
