@@ -18,7 +18,7 @@ from chat.consumers import SidebarConsumer
 from chat.runs import supervisor
 from chat.runs.engine import engine
 from chat.runs.pool import in_writer
-from chat.runs.servers import settle_configured_servers
+from chat.runs.tools.servers import settle_configured_servers
 from chatsite.backpressure import paced
 
 Application = Callable[[dict[str, Any], Callable, Callable], Awaitable[None]]

@@ -103,7 +103,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": (
             f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; "
             "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864; "
-            # A task of its own does it, so that no answer waits: see chat/runs/checkpoints.py.
+            # A task of its own does it, so that no answer waits: runs/upkeep/checkpoints.py.
             "PRAGMA wal_autocheckpoint=10000"
         ),
     }

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from chat.admin.shown import state_mark
 from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer, Unreadable, unseal
-from chat.runs.authorisations import enter_client, send_away
+from chat.runs.tools.authorisations import enter_client, send_away
 from chat.views.oauth import callback_address
 
 Authorisation = MCPServer.Authorisation

@@ -18,7 +18,7 @@ from chat.admin.server_form import ConfiguredServerForm, MCPServerForm
 from chat.admin.shown import excerpt, state_mark
 from chat.mcp.check import check, era
 from chat.models import MCPServer, MCPTool
-from chat.runs.servers import config_of
+from chat.runs.tools.servers import config_of
 
 HEALTH = (
     *("state_shown", "reason", "era_shown", "tools_shown", "last_seen_at"),

@@ -60,7 +60,7 @@ class Conversation(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True)
     pinned_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
-    # From then on it is there for nobody; UNDO_SECONDS later it is erased (chat/runs/erasing.py).
+    # From then on it is there for nobody; UNDO_SECONDS later it is erased: runs/upkeep/erasing.py.
     deleted_at = models.DateTimeField(null=True, blank=True)
     # It was not held here but brought along in a file.
     imported_at = models.DateTimeField(null=True, blank=True)

@@ -37,7 +37,7 @@ class AgentRun(models.Model):
 
     `lease` grows by one each time a process takes the run over; only the process that holds
     the current lease may write events. `last_seq` is the number of the last stored event.
-    `takeovers` counts how often a process died on it. `is_packed`: see chat/runs/packing.py.
+    `takeovers` counts how often a process died on it. `is_packed`: see chat/runs/upkeep/packing.py.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -8,8 +8,8 @@ from django.utils import timezone
 from chat.models import Conversation, has_news
 from chat.runs import supervisor
 from chat.runs.announce import announce_change
-from chat.runs.erasing import mark_deleted
 from chat.runs.pool import in_pool, in_writer
+from chat.runs.upkeep.erasing import mark_deleted
 
 
 async def find(owner: Any, pk: UUID) -> Conversation | None:

@@ -19,8 +19,8 @@ from chat.runs.journal import Journal
 from chat.runs.model_api import configured_provider
 from chat.runs.moves import Moves
 from chat.runs.pool import in_pool
-from chat.runs.server_states import ServerStates
-from chat.runs.servers import read_access
+from chat.runs.tools.servers import read_access
+from chat.runs.tools.states import ServerStates
 from chat.runs.work import Work
 
 logger = logging.getLogger(__name__)

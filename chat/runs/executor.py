@@ -11,11 +11,11 @@ from chat.agent.loop import Limits, run_agent
 from chat.errors import ChatError, RunLost
 from chat.models import AgentRun
 from chat.runs.engine import Engine
-from chat.runs.inputs import Asker
 from chat.runs.pool import in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.runs.recovery import give_up
-from chat.runs.toolbox import RunToolbox
+from chat.runs.tools.inputs import Asker
+from chat.runs.tools.toolbox import RunToolbox
 from chat.runs.work import Work
 from chat.steps import Steps
 from chat.transcript import ChatMessage

@@ -18,18 +18,18 @@ from chat.errors import Restarting, RunLost
 from chat.events import ChatEvent
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
 from chat.runs.announce import announce
-from chat.runs.checkpoints import keep_checkpointing
 from chat.runs.engine import Engine, engine
-from chat.runs.erasing import keep_erasing
 from chat.runs.executor import execute
-from chat.runs.inputs import settle
 from chat.runs.journal import HEARTBEAT_SECONDS
-from chat.runs.packing import keep_packing
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import asked_to_stop, ending_of, give_up, orphans, take_over
 from chat.runs.titles import entitle
+from chat.runs.tools.inputs import settle
+from chat.runs.upkeep.checkpoints import keep_checkpointing
+from chat.runs.upkeep.erasing import keep_erasing
+from chat.runs.upkeep.packing import keep_packing
 from chat.runs.work import Work
 from chat.steps import Steps
 from chat.transcript import ChatMessage

@@ -13,9 +13,9 @@ from django.urls import reverse
 from chat.mcp.naming import visible
 from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer
-from chat.runs.authorisations import Returned, revoke, send_away, take_back
 from chat.runs.pool import in_pool, in_writer
-from chat.runs.servers import servers_for
+from chat.runs.tools.authorisations import Returned, revoke, send_away, take_back
+from chat.runs.tools.servers import servers_for
 from chat.views.pages import page, render_page, see_other
 
 MAX_WORD_CHARACTERS = 60

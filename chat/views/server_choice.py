@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from chat.models import Conversation, MCPTool
-from chat.runs.servers import servers_for
+from chat.runs.tools.servers import servers_for
 from chat.views.bodies import BadRequest
 
 DOWN = {"down": "not reachable", "unauthorised": "needs authorisation"}

@@ -17,8 +17,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat.models import ACTIVE_STATUSES, AgentRun
-from chat.runs.packing import PACK_AFTER_SECONDS
 from chat.runs.recovery import MAX_TAKEOVERS, ORPHANED_AFTER_SECONDS
+from chat.runs.upkeep.packing import PACK_AFTER_SECONDS
 from tests.faults.points import ANSWERING, POINTS
 from tests.servers.site import ROOT, free_port
 

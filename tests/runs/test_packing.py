@@ -16,8 +16,8 @@ from chat.events import ChatEvent, content, done, notice, reasoning
 from chat.models import AgentRun, Conversation, RunEvent, RunStatus
 from chat.runs.engine import engine
 from chat.runs.feed import follow, read_batch
-from chat.runs.packing import ROW_CHARACTERS, pack_ended, packed_rows, store
 from chat.runs.pool import in_pool, in_writer
+from chat.runs.upkeep.packing import ROW_CHARACTERS, pack_ended, packed_rows, store
 from chat.steps import Steps
 from tests.people import Person
 from tests.sse import ask, read, wait_until

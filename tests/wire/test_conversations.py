@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from chat.models import AgentRun, Attachment, Conversation, Message, RunEvent, ToolRun
 from chat.runs.engine import engine
-from chat.runs.erasing import erase_deleted
 from chat.runs.pool import in_pool
+from chat.runs.upkeep.erasing import erase_deleted
 from tests.people import Person
 from tests.sse import begin, read, wait_until
 from tests.wire.test_sidebar_socket import connect

@@ -14,7 +14,7 @@ from chat.mcp.check import Findings, check, line
 from chat.mcp.config import ServerConfig
 from chat.mcp.naming import visible
 from chat.models import MCPServer
-from chat.runs.servers import config_of
+from chat.runs.tools.servers import config_of
 from chat.tools import ToolCall
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from chat.models import MCPServer
-from chat.runs.servers import tokens_of
+from chat.runs.tools.servers import tokens_of
 from tests.mcp.oauth.steps import (
     ADMIN_PAGE,
     PAGE,

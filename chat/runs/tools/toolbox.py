@@ -6,8 +6,8 @@ from uuid import UUID
 from chat.agent.ports import Discovery, OnProgress
 from chat.errors import ToolBlocked
 from chat.mcp.toolbox import HubToolbox
-from chat.runs.attachments import keep_all
-from chat.runs.inputs import Asker
+from chat.runs.tools.attachments import keep_all
+from chat.runs.tools.inputs import Asker
 from chat.tools import Tool, ToolCall, ToolResult
 
 

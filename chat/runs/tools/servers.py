@@ -11,7 +11,7 @@ from chat.mcp.config import ServerConfig, Tokens
 from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
 from chat.models.rows import Prepared
-from chat.runs.tokens import StoredTokens
+from chat.runs.tools.tokens import StoredTokens
 from chat.tools import Tool
 
 Authorisation = MCPServer.Authorisation

@@ -19,7 +19,7 @@ from chat.models import (
     unseal,
 )
 from chat.runs.pool import in_pool, in_writer
-from chat.runs.tokens import grant_of, oauth_client, to_json
+from chat.runs.tools.tokens import grant_of, oauth_client, to_json
 
 FIND_SECONDS = 20
 # Of one person, in the lifetime of a request: each may register this site anew somewhere.

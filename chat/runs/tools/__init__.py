@@ -1,0 +1,1 @@
+"""The tools of runs: servers and their rows, what a conversation may use, questions, files."""

@@ -1,0 +1,1 @@
+"""What goes on beside the runs, for ever: packing, erasing, checkpoints."""
