@@ -3,6 +3,7 @@
 from django.urls import path
 
 from chat.views import (
+    account,
     attachments,
     conversations,
     exchange,
@@ -47,6 +48,9 @@ urlpatterns = [
         name="revoke_authorisation",
     ),
     path("oauth/mcp/callback", oauth.callback, name="oauth_callback"),
+    path("account/", account.account, name="account"),
+    path("account/preferences/", account.set_preferences, name="set_preferences"),
+    path("account/passwords/", account.change_password, name="change_password"),
     path("theme/", pages.theme, name="theme"),
     path("attachments/<uuid:pk>/", attachments.item, name="attachment"),
     # The wire

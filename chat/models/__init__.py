@@ -10,6 +10,7 @@ from chat.models.authorisations import (
 )
 from chat.models.conversations import UNDO_SECONDS, Conversation, Message, has_news, undo_deadline
 from chat.models.inputs import InputRequest
+from chat.models.preferences import Preferences
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus, unpacked
 from chat.models.servers import MCPServer, MCPTool
 from chat.models.tool_runs import Attachment, ToolRun, ToolRunState
@@ -27,6 +28,7 @@ __all__ = [
     "MCPServer",
     "MCPTool",
     "Message",
+    "Preferences",
     "RunEvent",
     "RunStatus",
     "ToolRun",

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from chat.errors import RunActive
+from chat.models.preferences import Preferences
 from chat.models.rows import insert
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, check_limits
 from chat.steps import Step
@@ -101,12 +102,17 @@ class Conversation(models.Model):
         owner,
         text: str,
         *,
-        system_prompt: str = "",
+        system_prompt: str | None = None,
         model_name: str = "",
         servers_off: list[str] | None = None,
         **run_fields: Any,
     ) -> AgentRun:
-        """A new conversation with its first question, in one transaction. See `ask`."""
+        """A new conversation with its first question, in one transaction. See `ask`.
+
+        Without a `system_prompt` it gets the one that its owner chose for all; "" is none.
+        """
+        if system_prompt is None:
+            system_prompt = Preferences.of(owner).system_prompt
         conversation = cls(
             owner=owner,
             title=title_of(text),
@@ -175,6 +181,7 @@ class Conversation(models.Model):
         self,
         *,
         title: str | None = None,
+        system_prompt: str | None = None,
         is_pinned: bool | None = None,
         is_archived: bool | None = None,
     ) -> None:
@@ -182,6 +189,8 @@ class Conversation(models.Model):
         changed: dict[str, Any] = {}
         if title is not None:
             changed |= {"title": title, "title_source": self.TitleSource.PERSON}
+        if system_prompt is not None:
+            changed["system_prompt"] = system_prompt
         if is_pinned is not None and is_pinned != bool(self.pinned_at):
             changed["pinned_at"] = timezone.now() if is_pinned else None
         if is_archived is not None and is_archived != bool(self.archived_at):

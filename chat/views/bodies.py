@@ -42,7 +42,7 @@ class Question:
 
     message: str
     conversation_id: UUID | None = None
-    system_prompt: str = ""
+    system_prompt: str | None = None
     model_name: str = ""
     servers: list[str] | None = None
     idempotency_key: str | None = None
@@ -66,7 +66,7 @@ def read_question(request: HttpRequest) -> Question:
     return Question(
         message=texts["message"],
         conversation_id=UUID(texts["conversation_id"]) if texts["conversation_id"] else None,
-        system_prompt=texts["system_prompt"],
+        system_prompt=None if body.get("system_prompt") is None else texts["system_prompt"],
         model_name=texts["model_name"],
         servers=servers,
         idempotency_key=key or None,
@@ -82,14 +82,19 @@ def read_changes(request: HttpRequest) -> dict[str, Any]:
             case "title" if isinstance(value, str):
                 body[name], problem = read_title(value)
                 problems |= {name: problem} if problem else {}
-            case "title":
-                problems[name] = "title must be a text."
+            case "system_prompt" if isinstance(value, str):
+                body[name], problem = read_prompt(value)
+                problems |= {name: problem} if problem else {}
+            case "title" | "system_prompt":
+                problems[name] = f"{name} must be a text."
             case "is_pinned" | "is_archived" if not isinstance(value, bool):
                 problems[name] = f"{name} must be true or false."
             case "is_pinned" | "is_archived":
                 pass
             case _:
-                problems[clean(name)] = "Only title, is_pinned and is_archived can be changed."
+                problems[clean(name)] = (
+                    "Only title, system_prompt, is_pinned and is_archived can be changed."
+                )
     if problems or not body:
         text = " ".join(dict.fromkeys(problems.values())) or "There is nothing to change."
         raise BadRequest(text, fields=problems)
@@ -104,6 +109,15 @@ def read_title(text: str) -> tuple[str, str]:
     if len(title) > MAX_TITLE_CHARACTERS:
         return "", f"title may have {MAX_TITLE_CHARACTERS} characters at most."
     return title, ""
+
+
+def read_prompt(text: str) -> tuple[str, str]:
+    """A system prompt, and a sentence if it is too long."""
+    prompt = clean(text).replace("\r\n", "\n")
+    if len(prompt) > MAX_SYSTEM_PROMPT_CHARACTERS:
+        most = f"{MAX_SYSTEM_PROMPT_CHARACTERS:,}"
+        return prompt, f"A system prompt may have {most} characters at most."
+    return prompt, ""
 
 
 def page_number(request: HttpRequest) -> int:
@@ -160,10 +174,8 @@ def _check(texts: dict[str, str], problems: dict[str, str]) -> None:
         problems.setdefault("message", "message must not be empty.")
     elif len(message) > settings.MAX_MESSAGE_CHARACTERS:
         problems["message"] = too_long(message)
-    if len(texts["system_prompt"]) > MAX_SYSTEM_PROMPT_CHARACTERS:
-        problems["system_prompt"] = (
-            f"system_prompt may have {MAX_SYSTEM_PROMPT_CHARACTERS:,} characters at most."
-        )
+    texts["system_prompt"], problem = read_prompt(texts["system_prompt"])
+    problems |= {"system_prompt": problem} if problem else {}
     if model_name and model_name not in settings.LLM_MODELS:
         problems["model_name"] = no_such_model()
     if texts["approvals"] and texts["approvals"] not in APPROVALS:

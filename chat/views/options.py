@@ -8,7 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from chat.models import Conversation
 from chat.runs import changes
 from chat.runs.pool import in_pool
-from chat.views.bodies import MAX_TITLE_CHARACTERS, BadRequest, page_number, read_title
+from chat.views.bodies import (
+    MAX_SYSTEM_PROMPT_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    BadRequest,
+    page_number,
+    read_prompt,
+    read_title,
+)
 from chat.views.pages import page, render_page, see_other
 from chat.views.sidebar import archived_of, sidebar_for
 
@@ -23,7 +30,7 @@ async def options(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @page("POST")
 async def change(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """`title`, `is_pinned` or `is_archived` (1 or 0)."""
+    """`title`, `system_prompt`, `is_pinned` or `is_archived` (1 or 0)."""
     conversation = await _find(request, pk)
     changed: dict[str, str | bool] = {
         name: request.POST[name] == "1" for name in SWITCHES if name in request.POST
@@ -33,6 +40,11 @@ async def change(request: HttpRequest, pk: UUID) -> HttpResponse:
         if problem:
             return await _show(request, conversation, problem=problem, status=400)
         changed["title"] = title
+    if "system_prompt" in request.POST:
+        prompt, problem = read_prompt(request.POST["system_prompt"])
+        if problem:
+            return await _show(request, conversation, prompt_problem=problem, status=400)
+        changed["system_prompt"] = prompt
     await changes.change(conversation, changed)
     return see_other(conversation.get_absolute_url())
 
@@ -89,12 +101,14 @@ async def _find(request: HttpRequest, pk: UUID) -> Conversation:
 
 
 async def _show(
-    request: HttpRequest, conversation: Conversation, *, problem: str = "", status: int = 200
+    request: HttpRequest, conversation: Conversation, *, status: int = 200, **problems: str
 ) -> HttpResponse:
     context = {
+        **problems,
         "conversation": conversation,
         "title": request.POST.get("title", conversation.title),
-        "problem": problem,
+        "system_prompt": request.POST.get("system_prompt", conversation.system_prompt),
         "most_characters": MAX_TITLE_CHARACTERS,
+        "most_prompt_characters": MAX_SYSTEM_PROMPT_CHARACTERS,
     }
     return await render_page(request, "chat/options.html", context, status=status)

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from chat.errors import ChatError, RunActive, TooManyRuns
 from chat.forms import MessageForm
-from chat.models import AgentRun, Conversation
+from chat.models import AgentRun, Conversation, Preferences
 from chat.runs import changes, supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
@@ -22,19 +22,16 @@ from chat.views.bodies import BadRequest
 from chat.views.server_choice import server_choices, servers_off
 from chat.views.shown import TURNS, turn_of, turns_of
 from chat.views.sidebar import sidebar_for
-
-THEMES = {"light", "dark"}
-THEME_COOKIE_SECONDS = 365 * 24 * 3600
+from chat.views.theme import THEMES, remember, theme_of
 
 Page = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """The context processor: what every template may name."""
-    theme = request.COOKIES.get("theme", "")
     return {
         "product_name": settings.SITE_NAME,
-        "theme": theme if theme in THEMES else "",
+        "theme": theme_of(request),
         "is_demo_model": settings.LLM_PROVIDER == "demo",
     }
 
@@ -106,17 +103,16 @@ async def cancel_run(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 async def theme(request: HttpRequest) -> HttpResponse:
-    """Remember light or dark in a cookie; anything else means: as the system is."""
+    """Remember light or dark; anything else means: as the system is."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     back = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()})
     response = see_other(back if is_ours else "/")
     chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
-        response.set_cookie("theme", chosen, max_age=THEME_COOKIE_SECONDS, samesite="Lax")
-    else:
-        response.delete_cookie("theme", samesite="Lax")
+    remember(response, chosen)
+    if owner := await person(request):
+        await in_writer(Preferences.keep, owner, theme=chosen if chosen in THEMES else "system")
     return response
 
 

@@ -40,7 +40,8 @@ function open(form) {
   const { pinned, archived } = stateOf(conversation, form);
   label("pin", pinned ? "Unpin" : "Pin");
   label("archive", archived ? "Unarchive" : "Archive");
-  for (const link of menu.querySelectorAll("a")) {
+  menu.querySelector("[data-options]").href = `/c/${conversation}/options/#system-prompt`;
+  for (const link of menu.querySelectorAll("[data-export]")) {
     link.href = `/api/conversations/${conversation}/export/?format=${link.dataset.export}`;
   }
   menu.showPopover();

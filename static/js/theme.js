@@ -7,7 +7,9 @@ class ThemeSwitch extends HTMLElement {
   connectedCallback() {
     this.querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#choose(next(document.documentElement.dataset.theme));
+      const theme = next(document.documentElement.dataset.theme);
+      this.#choose(theme);
+      keep(event.target, theme);
     });
   }
 
@@ -18,11 +20,20 @@ class ThemeSwitch extends HTMLElement {
     document.cookie = `theme=${theme}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
     if (theme) root.dataset.theme = theme;
     else delete root.dataset.theme;
+    const radio = document.querySelector(`[type="radio"][name="theme"][value="${theme || "system"}"]`);
+    if (radio) radio.checked = true;
     const button = this.querySelector("button");
     const icon = document.getElementById(`theme-${theme || "system"}`).content;
     button.replaceChildren(icon.cloneNode(true));
     button.title = `Theme: ${theme || "as the system"}`;
   }
+}
+
+/** For the person's other browsers; this one has its cookie, whatever becomes of it. */
+function keep(form, theme) {
+  const body = new FormData(form);
+  body.set("theme", theme || "system");
+  fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true }).catch(() => {});
 }
 
 /** From the system's first to its opposite, so that the first press can be seen. */

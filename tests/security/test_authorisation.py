@@ -51,6 +51,9 @@ OWN_ROUTES = {
     "api_search",
     "api_imports",
     "oauth_callback",
+    "account",
+    "set_preferences",
+    "change_password",
 }
 # About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
 SERVER_ROUTES = {"authorisation", "request_authorisation", "revoke_authorisation"}

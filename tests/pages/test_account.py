@@ -1,0 +1,134 @@
+"""The account: what a person chooses for themselves, as without scripts."""
+
+import httpx
+import pytest
+
+from chat.models import AgentRun, Conversation
+from tests.people import PASSWORD, Person
+from tests.sse import begin, read
+
+NEW_PASSWORD = "a ferry crosses at noon"
+
+
+@pytest.fixture
+def browser(alice: Person) -> httpx.Client:
+    """Alice's session, with the CSRF token that her first page brings."""
+    alice.http.get("/")
+    alice.http.headers["X-CSRFToken"] = alice.http.cookies["csrftoken"]
+    return alice.http
+
+
+def sign_in(person: Person, password: str = PASSWORD) -> httpx.Client:
+    """Another browser of theirs; without a session if the password is not right."""
+    client = person._client()
+    client.get("/accounts/login/")
+    token = client.cookies["csrftoken"]
+    form = {"username": person.username, "password": password, "csrfmiddlewaretoken": token}
+    client.post("/accounts/login/", data=form)
+    client.headers["X-CSRFToken"] = client.cookies["csrftoken"]
+    return client
+
+
+def prompt_of(started: dict[str, str]) -> str:
+    return Conversation.objects.get(pk=started["conversation_id"]).system_prompt
+
+
+def test_the_theme_follows_the_person(browser: httpx.Client, alice: Person) -> None:
+    assert sign_in(alice).cookies.get("theme") is None
+    browser.post("/theme/", data={"theme": "dark"})
+    assert 'value="dark" checked' in browser.get("/account/").text
+
+    other = sign_in(alice)
+    assert 'data-theme="dark"' in other.get("/").text
+
+    other.post("/theme/", data={"theme": "system"})
+    browser.post("/accounts/logout/")
+    assert sign_in(alice).cookies.get("theme") is None
+
+
+def test_new_chats_begin_with_the_persons_prompt(
+    browser: httpx.Client, alice: Person, bob: Person
+) -> None:
+    response = browser.post("/account/preferences/", data={"system_prompt": "Rhyme,\r\n<always>"})
+    assert (response.status_code, response.headers["Location"]) == (303, "/account/")
+    page = browser.get("/account/").text
+    assert 'role="status">Saved.' in page
+    assert "\nRhyme,\n&lt;always&gt;</textarea>" in page
+    assert 'role="status">Saved.' not in browser.get("/account/").text
+
+    assert prompt_of(begin(alice.api, "[[text hi]]")) == "Rhyme,\n<always>"
+    assert prompt_of(begin(alice.api, "[[text hi]]", system_prompt="Be brief.")) == "Be brief."
+    assert prompt_of(begin(alice.api, "[[text hi]]", system_prompt="")) == ""
+    assert prompt_of(begin(bob.api, "[[text hi]]")) == ""
+    url = browser.post("/c/", data={"message": "[[text hi]]"}).headers["Location"]
+    assert "Rhyme," in browser.get(f"{url}options/").text
+
+
+def test_a_prompt_that_is_too_long_is_refused_with_what_was_written(
+    browser: httpx.Client, alice: Person
+) -> None:
+    response = browser.post("/account/preferences/", data={"system_prompt": "é" * 20_001})
+    assert response.status_code == 400
+    assert "20,000 characters at most" in response.text
+    assert "é" * 20_001 in response.text
+    assert "é" not in browser.get("/account/").text
+
+    started = begin(alice.api, "[[text hi]]")
+    url = f"/c/{started['conversation_id']}/changes/"
+    assert browser.post(url, data={"system_prompt": "é" * 20_001}).status_code == 400
+    response = alice.api.patch(
+        f"/api/conversations/{started['conversation_id']}/", json={"system_prompt": "é" * 20_001}
+    )
+    assert (response.status_code, list(response.json()["fields"])) == (400, ["system_prompt"])
+    assert prompt_of(started) == ""
+
+
+def test_the_prompt_of_a_chat_is_for_the_answers_to_come(
+    browser: httpx.Client, alice: Person
+) -> None:
+    started = begin(alice.api, "[[text hi]]")
+    read(alice.api, started["run_id"])
+    url = f"/c/{started['conversation_id']}/"
+
+    browser.post(f"{url}changes/", data={"system_prompt": "Answer in French."})
+
+    assert "Answer in French.</textarea>" in browser.get(f"{url}options/").text
+    api = f"/api{url.replace('/c/', '/conversations/')}"
+    next_run = alice.api.post(f"{api}messages/", json={"message": "[[text oui]]"}).json()["run_id"]
+    run = AgentRun.objects.select_related("conversation", "message").get(pk=next_run)
+    shown = run.conversation.transcript(run)
+    assert (shown[0]["role"], shown[0]["content"]) == ("system", "Answer in French.")
+    assert alice.api.patch(api, json={"system_prompt": ""}).status_code == 200
+    assert alice.api.get(api).json()["system_prompt"] == ""
+
+
+def test_a_new_password_ends_all_other_sessions(browser: httpx.Client, alice: Person) -> None:
+    other = sign_in(alice)
+    form = {"old_password": "wrong", "new_password1": "12345", "new_password2": "12345"}
+    response = browser.post("/account/passwords/", data=form)
+    assert response.status_code == 400
+    assert 'aria-invalid="true"' in response.text
+    assert "12345" not in response.text
+    assert other.get("/account/").status_code == 200
+
+    form = {
+        "old_password": PASSWORD,
+        "new_password1": NEW_PASSWORD,
+        "new_password2": NEW_PASSWORD,
+    }
+    assert browser.post("/account/passwords/", data=form).status_code == 303
+
+    assert "Your password is changed." in browser.get("/account/").text
+    assert other.get("/account/").status_code == 302
+    assert "sessionid" not in sign_in(alice).cookies
+    assert sign_in(alice, NEW_PASSWORD).get("/account/").status_code == 200
+
+
+def test_a_token_is_not_for_the_account(browser: httpx.Client, alice: Person) -> None:
+    assert alice.api.get("/account/").status_code == 404
+    form = {"system_prompt": "x"}
+    assert alice.api.post("/account/preferences/", data=form).status_code == 404
+    # Nor is a form of another site, though the browser sends the session along.
+    del browser.headers["X-CSRFToken"]
+    assert browser.post("/account/preferences/", data=form).status_code == 403
+    assert browser.get("/account/preferences/").status_code == 405
