@@ -5,23 +5,25 @@ from django.conf import settings
 
 from chat.text import clean
 
+MAX_KEY = (1 << 63) - 1
+
 
 class MessageForm(forms.Form):
     """A question. It is kept as it was written; only white space is no question.
 
-    `model_name` is empty where nothing was chosen.
+    `model_name` is empty where nothing was chosen. `replaces` and
+    `regenerates`: as in chat/views/bodies.py.
     """
 
-    message = forms.CharField(
-        strip=False,
-        error_messages={"required": "Please write a message first."},
-    )
+    message = forms.CharField(strip=False, required=False)
 
     model_name = forms.CharField(required=False)
+    replaces = forms.IntegerField(required=False, min_value=1, max_value=MAX_KEY)
+    regenerates = forms.IntegerField(required=False, min_value=1, max_value=MAX_KEY)
 
     def clean_message(self) -> str:
         text = clean(self.cleaned_data["message"]).replace("\r\n", "\n")
-        if not text.strip():
+        if not text.strip() and not self.data.get("regenerates"):
             raise forms.ValidationError("Please write a message first.")
         if len(text) > settings.MAX_MESSAGE_CHARACTERS:
             raise forms.ValidationError(too_long(text))
@@ -32,6 +34,14 @@ class MessageForm(forms.Form):
         if name and name not in settings.LLM_MODELS:
             raise forms.ValidationError(no_such_model())
         return name
+
+
+class VersionForm(forms.Form):
+    """Which version is to be shown."""
+
+    message_id = forms.IntegerField(min_value=1, max_value=MAX_KEY)
+    # The question above it, if it is an answer.
+    anchor = forms.IntegerField(required=False, min_value=1, max_value=MAX_KEY)
 
 
 def no_such_model() -> str:

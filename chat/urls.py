@@ -15,6 +15,7 @@ from chat.views import (
     runs,
     search,
     stream,
+    versions,
 )
 
 urlpatterns = [
@@ -23,6 +24,7 @@ urlpatterns = [
     path("c/", pages.create_conversation, name="create_conversation"),
     path("c/<uuid:pk>/", pages.conversation, name="conversation"),
     path("c/<uuid:pk>/messages/", pages.create_message, name="create_message"),
+    path("c/<uuid:pk>/versions/", versions.choose_version, name="choose_version"),
     path("c/<uuid:pk>/options/", options.options, name="options"),
     path("c/<uuid:pk>/changes/", options.change, name="change"),
     path("c/<uuid:pk>/deletions/", options.delete, name="delete"),

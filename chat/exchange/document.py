@@ -7,7 +7,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from chat.models import RunStatus, ToolRunState
 
 FORMAT = "ferryline-conversation"
-VERSION = 1
+VERSION = 2
+# Its messages follow each other in their order: it knows no branches.
+OLD_VERSION = 1
 MAX_BYTES = 10 << 20
 MAX_MESSAGES = 2000
 MAX_TOOL_RUNS = 5000
@@ -78,9 +80,14 @@ TOOL_RUN = exactly(
     files=listed(FILE, 100),
 )
 STEP = exactly(reasoning=LONG, content=LONG, tool_runs=listed(TOOL_RUN, 200))
-QUESTION = exactly(role={"const": "user"}, content=text(1 << 20, least=1), created_at=TIME)
+# Places in the list of messages, from 0: of what a message follows, and of the branch shown.
+PLACE = whole(MAX_MESSAGES - 1)
+QUESTION = exactly(
+    role={"const": "user"}, parent=PLACE, content=text(1 << 20, least=1), created_at=TIME
+)
 ANSWER = exactly(
     role={"const": "assistant"},
+    parent=PLACE,
     content=LONG,
     created_at=TIME,
     model_name=NAME,
@@ -109,6 +116,7 @@ DOCUMENT = exactly(
     system_prompt=text(20_000),
     model_name=NAME,
     created_at=TIME,
+    current=PLACE,
     messages=listed(MESSAGE, MAX_MESSAGES, least=1),
 )
 validator = Draft202012Validator(DOCUMENT)

@@ -5,16 +5,24 @@ import re
 from collections.abc import Iterator
 
 from chat.exchange.document import Json
+from chat.models import Tree
 
 ENDINGS = {"failed": "failed", "cancelled": "stopped", "interrupted": "interrupted"}
 
 
 def markdown_of(document: Json) -> str:
-    """Questions, answers and tool runs of an exported document, in order."""
+    """Questions, answers and tool runs of an exported document: of the branch that is shown."""
     parts = [f"# {_line(document['title']) or 'New chat'}"]
-    for message in document["messages"]:
+    for message in _shown(document):
         parts += _question(message) if message["role"] == "user" else _answer(message)
     return "\n\n".join(parts) + "\n"
+
+
+def _shown(document: Json) -> Iterator[Json]:
+    messages, current = document["messages"], document["current"]
+    tree = Tree((place, each["parent"], each["role"]) for place, each in enumerate(messages))
+    end = len(messages) - 1 if current is None else tree.end_of(current)
+    return (messages[place] for place in tree.path_to(end if messages else None))
 
 
 def _question(message: Json) -> Iterator[str]:

@@ -12,6 +12,7 @@ from chat.exchange.document import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_TOOL_RUNS,
+    OLD_VERSION,
     VERSION,
     Json,
     validator,
@@ -45,6 +46,8 @@ def read_document(data: bytes) -> Json:
 def _check(document: Any) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise Unusable("The file is no conversation that was exported here.")
+    if document.get("version") == OLD_VERSION:
+        _renew(document)
     if document.get("version") != VERSION:
         raise Unusable(f"The file has a version that is not known here; known is {VERSION}.")
     error = next(validator.iter_errors(document), None)
@@ -53,9 +56,35 @@ def _check(document: Any) -> None:
         raise Unusable(f"The file cannot be used: {where} is not as it has to be.")
 
 
+def _renew(document: Json) -> None:
+    """What an older file says, as this version does; all else is left to be checked."""
+    document |= {"version": VERSION, "current": None}
+    question = None
+    messages = document.get("messages")
+    for place, message in enumerate(messages if isinstance(messages, list) else ()):
+        if not isinstance(message, dict):
+            continue
+        is_answer = message.get("role") == "assistant"
+        message["parent"] = question if is_answer else place - 1 if place else None
+        question = question if is_answer else place
+
+
+def _fits(message: Json, place: int, messages: list[Json]) -> bool:
+    """A message comes after what it follows; an answer follows a question."""
+    parent = message["parent"]
+    if message["role"] == "user":
+        return parent is None or parent < place
+    return parent is not None and parent < place and messages[parent]["role"] == "user"
+
+
 def _check_runs(document: Json) -> None:
     if document["messages"][0]["role"] != "user":
         raise Unusable("The file cannot be used: its first message is no question.")
+    if (document["current"] or 0) >= len(document["messages"]):
+        raise Unusable("The file cannot be used: current is no message.")
+    for place, message in enumerate(document["messages"]):
+        if not _fits(message, place, document["messages"]):
+            raise Unusable(f"The file cannot be used: messages[{place}] follows none it could.")
     total = 0
     for message in document["messages"]:
         ids = [tool_run["call_id"] for tool_run in _tool_runs(message)]

@@ -29,14 +29,20 @@ def store_document(owner: Any, document: Json) -> Conversation:
             imported_at=timezone.now(),
             seen_at=timezone.now(),
         )
-        _store_messages(conversation, document["messages"])
+        messages = _store_messages(conversation, document["messages"])
+        if document["current"] is not None:
+            conversation.current = messages[document["current"]]
+            conversation.save(update_fields=["current"])
     return conversation
 
 
-def _store_messages(conversation: Conversation, said: list[Json]) -> None:
+def _store_messages(conversation: Conversation, said: list[Json]) -> list[Message]:
     messages = [_message(conversation, each) for each in said]
     # Their runs follow within the transaction: a run needs its question, an answer its run.
     Message.objects.bulk_create(messages, BATCH)
+    for message, each in zip(messages, said, strict=True):
+        message.parent = None if each["parent"] is None else messages[each["parent"]]
+    Message.objects.bulk_update(messages, ["parent"], BATCH)
     answered = list(_answered(messages, said))
     runs = [_run(conversation, question, answer, each) for question, answer, each in answered]
     AgentRun.objects.bulk_create(runs, BATCH)
@@ -46,6 +52,7 @@ def _store_messages(conversation: Conversation, said: list[Json]) -> None:
     ToolRun.objects.bulk_create(tool_runs, BATCH)
     _date(messages, said)
     _date(runs, [each for _, each in pairs])
+    return messages
 
 
 def _date(rows: list[Any], said: Iterable[Json]) -> None:
@@ -86,13 +93,10 @@ def _call(tool_run: Json) -> Json:
 
 
 def _answered(messages: list[Message], said: list[Json]) -> Iterator[tuple[Message, Message, Json]]:
-    """Each answer with its question before it."""
-    question = messages[0]
+    """Each answer with its question."""
     for message, each in zip(messages, said, strict=True):
-        if message.role == Message.Role.USER:
-            question = message
-        else:
-            yield question, message, each
+        if message.role == Message.Role.ASSISTANT:
+            yield messages[each["parent"]], message, each
 
 
 def _run(conversation: Conversation, question: Message, answer: Message, said: Json) -> AgentRun:

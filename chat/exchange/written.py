@@ -11,11 +11,13 @@ from chat.models import Conversation, Message, ToolRun
 from chat.steps import Step
 
 Calls = Mapping[str, ToolRun]
+Places = Mapping[int, int]
 
 
 def document_of(conversation: Conversation) -> Json:
     """All that was said, with tool runs. An answer that is in progress is not there yet."""
-    messages = conversation.messages.order_by("pk").select_related("run")
+    messages = list(conversation.messages.order_by("pk").select_related("run"))
+    places: Places = {message.pk: place for place, message in enumerate(messages)}
     calls: dict[Any, dict[str, ToolRun]] = {}
     for tool_run in ToolRun.objects.filter(run__conversation=conversation):
         calls.setdefault(tool_run.run_id, {})[tool_run.call_id] = tool_run
@@ -27,13 +29,17 @@ def document_of(conversation: Conversation) -> Json:
         "system_prompt": conversation.system_prompt,
         "model_name": conversation.model_name,
         "created_at": _time(conversation.created_at),
-        "messages": [_message(message, calls.get(message.run_id, {})) for message in messages],
+        "current": places.get(conversation.current_id or 0),
+        "messages": [
+            _message(message, places, calls.get(message.run_id, {})) for message in messages
+        ],
     }
 
 
-def _message(message: Message, calls: Calls) -> Json:
+def _message(message: Message, places: Places, calls: Calls) -> Json:
     said = {
         "role": message.role,
+        "parent": None if message.parent_id is None else places[message.parent_id],
         "content": message.content,
         "created_at": _time(message.created_at),
     }

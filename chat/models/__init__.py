@@ -8,8 +8,9 @@ from chat.models.authorisations import (
     seal,
     unseal,
 )
-from chat.models.conversations import UNDO_SECONDS, Conversation, Message, has_news, undo_deadline
+from chat.models.conversations import UNDO_SECONDS, Conversation, has_news, undo_deadline
 from chat.models.inputs import InputRequest
+from chat.models.messages import Message, Tree, path_to
 from chat.models.preferences import Preferences
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, RunEvent, RunStatus, unpacked
 from chat.models.servers import MCPServer, MCPTool
@@ -33,8 +34,10 @@ __all__ = [
     "RunStatus",
     "ToolRun",
     "ToolRunState",
+    "Tree",
     "Unreadable",
     "has_news",
+    "path_to",
     "seal",
     "undo_deadline",
     "unpacked",

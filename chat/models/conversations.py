@@ -1,20 +1,20 @@
-"""Conversations and what was said in them."""
+"""Conversations: what is asked in them, and which branch of what was said is shown."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from chat.errors import RunActive
+from chat.models.messages import Message, Tree, path_to
 from chat.models.preferences import Preferences
 from chat.models.rows import insert
 from chat.models.runs import ACTIVE_STATUSES, AgentRun, check_limits
-from chat.steps import Step
 from chat.text import title_of
 from chat.transcript import ChatMessage, of_steps, system, user
 
@@ -55,6 +55,17 @@ class Conversation(models.Model):
     model_name = models.CharField(max_length=200, blank=True)
     # The slugs of MCP servers whose tools are not used here; a new server is on by itself.
     servers_off = models.JSONField(default=list, blank=True)
+    # The branch that its owner chose is the one of this message; empty: the newest branch.
+    # Messages go only with all of the conversation, so nothing has to watch over it.
+    current = models.ForeignKey(
+        Message,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(default=timezone.now)
     # When its owner last had it before them; empty: before anybody took note of that.
@@ -124,24 +135,58 @@ class Conversation(models.Model):
         with transaction.atomic():
             check_limits(owner.pk)
             insert(conversation)
-            return conversation._add_question(text, run_fields)
+            return conversation._add_run(conversation._add_question(text, None), run_fields)
 
     def ask(
         self,
         text: str,
         *,
+        replaces: int | None = None,
         model_name: str = "",
         servers_off: list[str] | None = None,
         **run_fields: Any,
     ) -> AgentRun:
         """Store the question and its run, in one transaction.
 
-        `model_name` (one of settings.LLM_MODELS) and `servers_off` (slugs) are the
-        conversation's from now on; an archived one is back in the list. `run_fields`: of AgentRun.
+        It follows the end of the branch that is shown; with `replaces`, a question of here, it is
+        another version of that one. `model_name` (one of settings.LLM_MODELS) and `servers_off`
+        (slugs) are the conversation's from now on; an archived one is back in the list.
+        `run_fields`: of AgentRun.
         Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits,
-        DoesNotExist if it was deleted meanwhile, IntegrityError for a known `idempotency_key`;
-        nothing is stored then.
+        DoesNotExist (also of Message) if it was deleted meanwhile, IntegrityError for a known
+        `idempotency_key`; nothing is stored then.
         """
+
+        def question() -> Message:
+            follows = self._question(replaces).parent_id if replaces else self.end()
+            self.current_id = None
+            return self._add_question(text, follows)
+
+        return self._start(question, model_name, servers_off, run_fields)
+
+    def regenerate(
+        self,
+        message_id: int,
+        *,
+        model_name: str = "",
+        servers_off: list[str] | None = None,
+        **run_fields: Any,
+    ) -> AgentRun:
+        """Have a question of here answered once more. Otherwise as `ask`."""
+
+        def question() -> Message:
+            self.current = self._question(message_id)
+            return self.current
+
+        return self._start(question, model_name, servers_off, run_fields)
+
+    def _start(
+        self,
+        question: Callable[[], Message],
+        model_name: str,
+        servers_off: list[str] | None,
+        run_fields: Mapping[str, Any],
+    ) -> AgentRun:
         here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
         try:
             with transaction.atomic():
@@ -149,17 +194,30 @@ class Conversation(models.Model):
                 if not here.update(updated_at=timezone.now(), archived_at=None):
                     raise Conversation.DoesNotExist
                 check_limits(self.owner_id)
-                if self._choose(model_name, servers_off):
-                    self.save(update_fields=["model_name", "servers_off"])
-                return self._add_question(text, run_fields)
+                self.current_id = was = here.values_list("current_id", flat=True).get()
+                message = question()
+                if self._choose(model_name, servers_off) or self.current_id != was:
+                    self.save(update_fields=["model_name", "servers_off", "current"])
+                return self._add_run(message, run_fields)
         except IntegrityError as error:
-            if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
+            if self._is_active():
                 raise RunActive("An answer is still in progress in this conversation.") from error
             raise
 
-    def _add_question(self, text: str, run_fields: Mapping[str, Any]) -> AgentRun:
-        message = Message(conversation=self, role=Message.Role.USER, content=text)
+    def _is_active(self) -> bool:
+        return self.runs.filter(status__in=ACTIVE_STATUSES).exists()
+
+    def _question(self, message_id: int) -> Message:
+        return self.messages.get(pk=message_id, role=Message.Role.USER)
+
+    def _add_question(self, text: str, follows: int | None) -> Message:
+        message = Message(
+            conversation=self, role=Message.Role.USER, content=text, parent_id=follows
+        )
         insert(message)
+        return message
+
+    def _add_run(self, message: Message, run_fields: Mapping[str, Any]) -> AgentRun:
         run = AgentRun(
             conversation=self,
             owner_id=self.owner_id,
@@ -184,9 +242,18 @@ class Conversation(models.Model):
         system_prompt: str | None = None,
         is_pinned: bool | None = None,
         is_archived: bool | None = None,
+        current_message_id: int | None = None,
     ) -> None:
-        """Change what is not None. Its place among the others stays what it was."""
+        """Change what is not None. Its place among the others stays what it was.
+
+        `current_message_id`: show the branch of this message, down to its newest end. Raises
+        Message.DoesNotExist if it is not of here, RunActive while an answer is in progress.
+        """
         changed: dict[str, Any] = {}
+        if current_message_id is not None:
+            changed["current"] = self.messages.get(pk=current_message_id)
+            if self._is_active():
+                raise RunActive("An answer is still in progress in this conversation.")
         if title is not None:
             changed |= {"title": title, "title_source": self.TitleSource.PERSON}
         if system_prompt is not None:
@@ -201,23 +268,38 @@ class Conversation(models.Model):
             self.save(update_fields=list(changed))
 
     def transcript(self, run: AgentRun) -> list[ChatMessage]:
-        """What the model is shown when it answers `run`: everything said up to its question."""
+        """What the model is shown when it answers `run`: the branch up to its question."""
         shown = [system(self.system_prompt)] if self.system_prompt else []
-        for message in self._said_before(run.message_id):
+        said = [run.message] if self.is_new else path_to(run.message_id)
+        for message in said:
             if message.role == Message.Role.USER:
                 shown.append(user(message.content))
             else:
                 shown.extend(of_steps(message.read_steps()))
-        return [*shown, user(run.message.content)]
+        return shown
 
-    def _said_before(self, message_id: int) -> Iterable["Message"]:
-        return () if self.is_new else self.messages.filter(pk__lt=message_id).order_by("pk")
+    def end(self) -> int | None:
+        """The last message of the branch that is shown; None where nothing was said.
+
+        While an answer is in progress: its question.
+        """
+        active = self.runs.filter(status__in=ACTIVE_STATUSES)
+        if asked := active.order_by().values_list("message_id", flat=True).first():
+            return int(asked)
+        if self.current_id:
+            return self.tree().end_of(self.current_id)
+        newest: int | None = self.messages.aggregate(newest=Max("pk"))["newest"]
+        return newest
+
+    def tree(self) -> Tree:
+        return Tree(self.messages.order_by("pk").values_list("pk", "parent_id", "role"))
 
     def turns_left_out(self, run: AgentRun) -> int:
         """The oldest turns that this model was found to have no room for."""
         if self.is_new:
             return 0
         earlier = self.runs.filter(model_name=run.model_name, created_at__lt=run.created_at)
+        earlier = earlier.filter(message__in=path_to(run.message_id).values("pk"))
         found = earlier.order_by("-created_at").values_list("turns_left_out", flat=True).first()
         return found or 0
 
@@ -231,42 +313,3 @@ def has_news() -> Exists:
 def undo_deadline() -> datetime:
     """What was deleted before cannot be brought back."""
     return timezone.now() - timedelta(seconds=UNDO_SECONDS)
-
-
-class Message(models.Model):
-    """Something said; immutable. An answer is written once, when its run is over.
-
-    `content` of an answer is its final text; `steps` holds all of it (see chat.steps).
-    """
-
-    class Role(models.TextChoices):
-        USER = "user"
-        ASSISTANT = "assistant"
-
-    conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="messages"
-    )
-    role = models.CharField(max_length=10, choices=Role.choices)
-    content = models.TextField(blank=True)
-    steps = models.JSONField(default=list, blank=True)
-    # The run that this message is the answer of; empty for a question.
-    run = models.OneToOneField(
-        AgentRun, on_delete=models.CASCADE, null=True, blank=True, related_name="answer"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(role="user", run=None)
-                | models.Q(role="assistant", run__isnull=False),
-                name="message_answer_has_run",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.role}: {self.content[:60]}"
-
-    def read_steps(self) -> list[Step]:
-        return [Step.from_json(step) for step in self.steps]

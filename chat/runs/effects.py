@@ -121,6 +121,7 @@ def of_ending(
             )
         answer = Message(
             conversation_id=run.conversation_id,
+            parent_id=run.message_id,
             role=Message.Role.ASSISTANT,
             content=text,
             steps=steps,

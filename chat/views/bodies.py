@@ -38,9 +38,15 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """A valid body of a request that starts a run. `servers`: those that are on from now on."""
+    """A valid body of a request that starts a run. `servers`: those that are on from now on.
+
+    `replaces`: the question that this is another version of; `regenerates`: the one that is to be
+    answered once more, without a `message`.
+    """
 
     message: str
+    replaces: int | None = None
+    regenerates: int | None = None
     conversation_id: UUID | None = None
     system_prompt: str | None = None
     model_name: str = ""
@@ -56,6 +62,11 @@ def read_question(request: HttpRequest) -> Question:
         name: _text(body, name, problems)
         for name in ("message", "conversation_id", "system_prompt", "model_name", "approvals")
     }
+    versions = {name: _number(body, name, problems) for name in ("replaces", "regenerates")}
+    if versions["regenerates"] is None:
+        _check_message(texts["message"], problems)
+    elif texts["message"]:
+        problems["message"] = "There is no message when an answer is regenerated."
     _check(texts, problems)
     servers = _names(body, "servers", problems)
     key = clean(request.headers.get("Idempotency-Key", "")).strip()
@@ -65,6 +76,7 @@ def read_question(request: HttpRequest) -> Question:
         raise BadRequest(" ".join(problems.values()), fields=problems)
     return Question(
         message=texts["message"],
+        **versions,
         conversation_id=UUID(texts["conversation_id"]) if texts["conversation_id"] else None,
         system_prompt=None if body.get("system_prompt") is None else texts["system_prompt"],
         model_name=texts["model_name"],
@@ -78,27 +90,30 @@ def read_changes(request: HttpRequest) -> dict[str, Any]:
     body = read_object(request)
     problems: dict[str, str] = {}
     for name, value in body.items():
-        match name:
-            case "title" if isinstance(value, str):
-                body[name], problem = read_title(value)
-                problems |= {name: problem} if problem else {}
-            case "system_prompt" if isinstance(value, str):
-                body[name], problem = read_prompt(value)
-                problems |= {name: problem} if problem else {}
-            case "title" | "system_prompt":
-                problems[name] = f"{name} must be a text."
-            case "is_pinned" | "is_archived" if not isinstance(value, bool):
-                problems[name] = f"{name} must be true or false."
-            case "is_pinned" | "is_archived":
-                pass
-            case _:
-                problems[clean(name)] = (
-                    "Only title, system_prompt, is_pinned and is_archived can be changed."
-                )
+        body[name], problem = _change(name, value)
+        problems |= {clean(name): problem} if problem else {}
     if problems or not body:
         text = " ".join(dict.fromkeys(problems.values())) or "There is nothing to change."
         raise BadRequest(text, fields=problems)
     return body
+
+
+def _change(name: str, value: Any) -> tuple[Any, str]:
+    """The value as it is to be, and a sentence if it cannot be."""
+    match name:
+        case "title":
+            return read_title(value) if isinstance(value, str) else (value, "title must be a text.")
+        case "system_prompt" if isinstance(value, str):
+            return read_prompt(value)
+        case "system_prompt":
+            return value, "system_prompt must be a text."
+        case "is_pinned" | "is_archived":
+            return value, "" if isinstance(value, bool) else f"{name} must be true or false."
+        case "current_message_id":
+            return value, "" if is_key(value) else f"{name} must be the number of a message."
+        case _:
+            known = "title, system_prompt, is_pinned, is_archived and current_message_id"
+            return value, f"Only {known} can be changed."
 
 
 def read_title(text: str) -> tuple[str, str]:
@@ -109,6 +124,11 @@ def read_title(text: str) -> tuple[str, str]:
     if len(title) > MAX_TITLE_CHARACTERS:
         return "", f"title may have {MAX_TITLE_CHARACTERS} characters at most."
     return title, ""
+
+
+def is_key(value: object) -> bool:
+    """Whether it can be the number of a row."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63
 
 
 def read_prompt(text: str) -> tuple[str, str]:
@@ -158,6 +178,14 @@ def _text(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:
     return clean(value)
 
 
+def _number(body: dict[str, Any], name: str, problems: dict[str, str]) -> int | None:
+    value: int | None = body.get(name)
+    if value is not None and not is_key(value):
+        problems[name] = f"{name} must be the number of a question."
+        return None
+    return value
+
+
 def _names(body: dict[str, Any], name: str, problems: dict[str, str]) -> list[str] | None:
     value = body.get(name)
     if value is None:
@@ -168,12 +196,15 @@ def _names(body: dict[str, Any], name: str, problems: dict[str, str]) -> list[st
     return value
 
 
-def _check(texts: dict[str, str], problems: dict[str, str]) -> None:
-    message, model_name = texts["message"], texts["model_name"]
+def _check_message(message: str, problems: dict[str, str]) -> None:
     if not message.strip():
         problems.setdefault("message", "message must not be empty.")
     elif len(message) > settings.MAX_MESSAGE_CHARACTERS:
         problems["message"] = too_long(message)
+
+
+def _check(texts: dict[str, str], problems: dict[str, str]) -> None:
+    model_name = texts["model_name"]
     texts["system_prompt"], problem = read_prompt(texts["system_prompt"])
     problems |= {"system_prompt": problem} if problem else {}
     if model_name and model_name not in settings.LLM_MODELS:

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponseBase, JsonResponse
 from django.urls import reverse
 
-from chat.models import UNDO_SECONDS, AgentRun, Conversation, ToolRun
+from chat.models import UNDO_SECONDS, AgentRun, Conversation, Message, ToolRun
 from chat.runs import changes
 from chat.runs.pool import in_pool
 from chat.views.access import ApiRequest, api, not_found
@@ -35,7 +35,10 @@ async def item(request: ApiRequest, pk: UUID) -> HttpResponseBase:
         return not_found()
     match request.method:
         case "PATCH":
-            await changes.change(found, read_changes(request))
+            try:
+                await changes.change(found, read_changes(request))
+            except Message.DoesNotExist:
+                return not_found()
             return JsonResponse(head(found))
         case "DELETE":
             await changes.remove(found)
@@ -101,9 +104,11 @@ def _whole(conversation: Conversation) -> dict[str, Any]:
         **head(conversation),
         "system_prompt": conversation.system_prompt,
         "servers_off": conversation.servers_off,
+        "current_message_id": conversation.end(),
         "messages": [
             {
                 "id": message.pk,
+                "parent_id": message.parent_id,
                 "role": message.role,
                 "content": message.content,
                 "run_id": str(message.run_id) if message.run_id else None,

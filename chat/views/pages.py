@@ -14,15 +14,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from chat.errors import ChatError, RunActive, TooManyRuns
 from chat.forms import MessageForm
-from chat.models import AgentRun, Conversation, Preferences
+from chat.models import AgentRun, Conversation, Message, Preferences
 from chat.runs import changes, supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 from chat.views.bodies import BadRequest
 from chat.views.server_choice import server_choices, servers_off
-from chat.views.shown import TURNS, turn_of, turns_of
 from chat.views.sidebar import sidebar_for
 from chat.views.theme import THEMES, remember, theme_of
+from chat.views.turns import TURNS, number_in, turn_of, turn_to, turns_of
 
 Page = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
@@ -59,14 +59,16 @@ def page(method: str) -> Callable[[Page], Page]:
 
 @page("GET")
 async def new_chat(request: HttpRequest) -> HttpResponse:
-    return await _show(request, draft=request.GET.get("message", ""))
+    return await show_page(request, draft=request.GET.get("message", ""))
 
 
 @page("GET")
 async def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
-    found = await _find(request, pk)
+    found = await find_theirs(request, pk)
+    if key := number_in(request, "message"):
+        await turn_to(found, key)
     await changes.see(found)
-    return await _show(request, found)
+    return await show_page(request, found)
 
 
 @page("POST")
@@ -76,7 +78,7 @@ async def create_conversation(request: HttpRequest) -> HttpResponse:
 
 @page("POST")
 async def create_message(request: HttpRequest, pk: UUID) -> HttpResponse:
-    return await _ask(request, await _find(request, pk))
+    return await _ask(request, await find_theirs(request, pk))
 
 
 @page("GET")
@@ -130,11 +132,14 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         options = {"model_name": model_name, "servers_off": off}
         if conversation is None:
             stored = await in_writer(Conversation.begin, request.user, text, **options)
+        elif key := form.cleaned_data["regenerates"]:
+            stored = await in_writer(conversation.regenerate, key, **options)
         else:
+            options["replaces"] = form.cleaned_data["replaces"]
             stored = await in_writer(conversation.ask, text, **options)
     except BadRequest as error:
         return await _refuse(request, conversation, str(error), status=400)
-    except Conversation.DoesNotExist as error:
+    except (Conversation.DoesNotExist, Message.DoesNotExist) as error:
         raise Http404 from error
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
@@ -149,7 +154,7 @@ async def _refuse(
     kept = {"draft": request.POST.get("message", ""), "problem": problem}
     if (chosen := request.POST.get("model_name", "")) in settings.LLM_MODELS:
         kept["chosen_model_name"] = chosen
-    return await _show(request, conversation, status=status, **kept)
+    return await show_page(request, conversation, status=status, **kept)
 
 
 def _status(error: ChatError) -> int:
@@ -162,7 +167,7 @@ def _status(error: ChatError) -> int:
             return 503
 
 
-async def _show(
+async def show_page(
     request: HttpRequest, shown: Conversation | None = None, *, status: int = 200, **more: str
 ) -> HttpResponse:
     context = await in_pool(_page_context, request, shown)
@@ -170,14 +175,16 @@ async def _show(
 
 
 def _page_context(request: HttpRequest, shown: Conversation | None) -> dict[str, Any]:
-    wanted = _wanted_turns(request)
-    turns = turns_of(shown, wanted + 1) if shown else []
+    wanted = max(TURNS, min(number_in(request, "turns") or 0, 99_999))
+    at = number_in(request, "edit") or number_in(request, "message")
+    turns, has_earlier = turns_of(shown, wanted, at) if shown else ([], False)
     latest = turns[-1].run if turns else None
     servers = server_choices(int(request.user.pk or 0), shown)
     return {
         "conversation": shown,
-        "turns": turns[-wanted:],
-        "earlier_turns": wanted + TURNS if len(turns) > wanted else 0,
+        "turns": turns,
+        "earlier_turns": max(wanted, len(turns)) + TURNS if has_earlier else 0,
+        "edited": number_in(request, "edit"),
         "is_asking": latest is not None and latest.is_asking,
         "active_run": None if latest is None or latest.is_over else latest.run,
         "sidebar": sidebar_for(request),
@@ -188,12 +195,7 @@ def _page_context(request: HttpRequest, shown: Conversation | None) -> dict[str,
     }
 
 
-def _wanted_turns(request: HttpRequest) -> int:
-    text = request.GET.get("turns", "")
-    return max(TURNS, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else TURNS
-
-
-async def _find(request: HttpRequest, pk: UUID) -> Conversation:
+async def find_theirs(request: HttpRequest, pk: UUID) -> Conversation:
     found = await changes.find(request.user, pk)
     if found is None:
         raise Http404

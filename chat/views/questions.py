@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 
-from chat.models import AgentRun, Conversation
+from chat.models import AgentRun, Conversation, Message
 from chat.runs import supervisor
 from chat.runs.pool import in_writer
 from chat.views.access import ApiRequest
@@ -24,7 +25,7 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
     target = conversation_id or question.conversation_id
     try:
         run, is_new = await in_writer(_store, request.person, question, target)
-    except Conversation.DoesNotExist:
+    except ObjectDoesNotExist:
         return None
     if is_new:
         await supervisor.start(run)
@@ -32,7 +33,7 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
 
 
 def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tuple[AgentRun, bool]:
-    """The run, and whether it is new. Raises Conversation.DoesNotExist, and what `ask` raises."""
+    """The run, and whether it is new. Raises ObjectDoesNotExist, and what `ask` raises."""
     if earlier := _earlier(owner, question):
         return earlier, False
     options: dict[str, Any] = {
@@ -43,11 +44,15 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
     }
     try:
         if conversation_id is None:
+            if question.replaces or question.regenerates:
+                raise Message.DoesNotExist
             begin = Conversation.begin
             run = begin(owner, question.message, system_prompt=question.system_prompt, **options)
             return run, True
         conversation = Conversation.objects.of(owner).get(pk=conversation_id)
-        return conversation.ask(question.message, **options), True
+        if question.regenerates:
+            return conversation.regenerate(question.regenerates, **options), True
+        return conversation.ask(question.message, replaces=question.replaces, **options), True
     except IntegrityError:
         # The same key at the same moment: the other request was first.
         if earlier := _earlier(owner, question):

@@ -1,5 +1,6 @@
-"""Reads what the page shows of a conversation: turns and runs."""
+"""Reads what the page shows of a run."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,20 +8,14 @@ from uuid import UUID
 
 from django.db.models import Max
 
-from chat.models import (
-    ACTIVE_STATUSES,
-    AgentRun,
-    Conversation,
-    Message,
-    RunEvent,
-    RunStatus,
-    ToolRun,
-)
+from chat.models import AgentRun, RunEvent, RunStatus, ToolRun
 from chat.steps import Step, Steps
 from chat.usage import Total, Usage
 from chat.views.rail import Asked, Call, Entry, Line, Text, Thinking, entries_of
 
-TURNS = 50
+# What a model says is among the first events, behind notices.
+FIRST_EVENTS = 8
+SIGNS = ("content", "reasoning", "tool_calls")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +29,7 @@ class ShownRun:
     run: AgentRun
     last_event_id: int
     entries: list[Entry]
+    first_token_ms: int | None = None
     spent: Total | None = None
     turns_remembered: int = 0
 
@@ -66,70 +62,31 @@ class ShownRun:
         return int((self.run.finished_at - self.run.started_at) / timedelta(milliseconds=1))
 
     @property
+    def can_go_on(self) -> bool:
+        """It was stopped or cut: the model may be asked to continue."""
+        run = self.run
+        is_cut = run.status == RunStatus.CANCELLED or run.finish_reason == "length"
+        return is_cut and self.has_text
+
+    @property
     def usage(self) -> Usage:
         return Usage.from_json(self.run.usage)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """A question and its answer. The model remembers from `is_first_remembered` on."""
-
-    message: Message
-    run: ShownRun | None
-    is_first_remembered: bool = False
-
-
-def turns_of(conversation: Conversation, count: int = TURNS) -> list[Turn]:
-    """The last `count` questions with their answers, oldest first."""
-    asked = conversation.messages.filter(role=Message.Role.USER).order_by("-pk")[:count]
-    messages = list(asked)[::-1]
-    runs = AgentRun.objects.filter(message__in=messages).select_related("answer")
-    latest = {run.message_id: run for run in runs.order_by("created_at")}
-    shown = {run.run.message_id: run for run in _shown(list(latest.values()))}
-    turns = [Turn(message=message, run=shown.get(message.pk)) for message in messages]
-    if not turns or turns[-1].run is None:
-        return turns
-    newest = _as_newest(turns[-1].run)
-    turns[-1] = replace(turns[-1], run=newest)
-    if 0 < newest.turns_remembered <= len(turns):
-        first = -newest.turns_remembered
-        turns[first] = replace(turns[first], is_first_remembered=True)
-    return turns
-
-
-def turn_of(run: AgentRun) -> Turn:
-    return Turn(message=run.message, run=_as_newest(_shown([run])[0]))
-
-
-def _as_newest(shown: ShownRun) -> ShownRun:
-    run = shown.run
-    answers = AgentRun.objects.filter(conversation=run.conversation_id).exclude(
-        status__in=ACTIVE_STATUSES
-    )
-    usages = [Usage.from_json(usage) for usage in answers.values_list("usage", flat=True)]
-    spent = Total.of(usages) if len(usages) > 1 else None
-    return replace(shown, spent=spent, turns_remembered=_turns_remembered(run))
-
-
-def _turns_remembered(run: AgentRun) -> int:
-    if not run.turns_left_out:
-        return 0
-    asked = Message.objects.filter(conversation=run.conversation_id, role=Message.Role.USER)
-    return max(0, asked.filter(pk__lte=run.message_id).count() - run.turns_left_out)
-
-
-def _shown(runs: list[AgentRun]) -> list[ShownRun]:
+def shown_runs(runs: list[AgentRun]) -> list[ShownRun]:
+    """What there is to show of these, in their order; see as_newest in turns.py."""
     started: dict[UUID, dict[str, datetime]] = {}
     times = ToolRun.objects.filter(run__in=runs, started_at__isnull=False)
     for run_id, call_id, at in times.values_list("run_id", "call_id", "started_at"):
         if at:
             started.setdefault(run_id, {})[call_id] = at
     notices = _notices(runs)
-    thought = _thought_until(runs)
-    return [
+    thought, begun = _thought_until(runs), _begun(runs)
+    shown = [
         _show(run, notices.get(run.pk, []), started.get(run.pk, {}), thought.get(run.pk))
         for run in runs
     ]
+    return [replace(each, first_token_ms=begun.get(each.run.pk)) for each in shown]
 
 
 def _show(
@@ -187,6 +144,19 @@ def _thought_until(runs: Iterable[AgentRun]) -> dict[UUID, datetime]:
         .annotate(until=Max("created_at"))
         .values_list("run_id", "until")
     )
+
+
+def _begun(runs: Iterable[AgentRun]) -> dict[UUID, int]:
+    """Milliseconds until the model's first sign, where that is stored still."""
+    started = {run.pk: run.started_at for run in runs if run.started_at and run.is_over}
+    rows = RunEvent.objects.filter(run__in=started, seq__lte=FIRST_EVENTS, kind__in=SIGNS)
+    found: dict[UUID, int] = {}
+    for row in rows.order_by("-seq"):
+        at = row.created_at - timedelta(
+            milliseconds=json.loads(row.parts)[0][1] if row.parts else 0
+        )
+        found[row.run_id] = max(0, int((at - started[row.run_id]) / timedelta(milliseconds=1)))
+    return found
 
 
 def _is_moving(entry: Entry) -> bool:

@@ -24,7 +24,7 @@ class ChatComposer extends HTMLElement {
     document.addEventListener("suggestion", (event) => this.#suggest(event.detail), { signal });
     if (!this.box.value) this.#fill(drafts.read(this.conversation));
     fit(this.box);
-    if (!isTouch.matches && document.activeElement === document.body) this.box.focus();
+    if (!isTouch.matches && !location.hash && document.activeElement === document.body) this.box.focus();
   }
 
   disconnectedCallback() {

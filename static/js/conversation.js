@@ -30,7 +30,7 @@ class ChatConversation extends HTMLElement {
     this.#sent = [said, answer];
     this.querySelector(".empty")?.setAttribute("hidden", "");
     // Trying again is for the last answer only.
-    for (const form of this.querySelectorAll(".oops form")) form.remove();
+    for (const form of this.querySelectorAll(".oops form, [data-go-on]")) form.remove();
     this.querySelector(".log").append(said, answer);
     announce(this, "log-grown");
   }
@@ -45,6 +45,7 @@ class ChatConversation extends HTMLElement {
     const [, answer] = this.#sent;
     this.#sent = null;
     answer.dataset.message = run_id;
+    if (location.search || location.hash) history.replaceState({}, "", location.pathname);
     if (this.#find(run_id)) answer.remove();
     else answer.querySelector("run-stream").follow(run_id);
     for (const detail of this.#missed.splice(0)) this.#move(detail);
@@ -66,7 +67,11 @@ class ChatConversation extends HTMLElement {
     if (!["running", "finished"].includes(detail.state)) this.#entitle(detail.title);
     if (!detail.run_id || this.#find(detail.run_id)) return;
     const turn = await fragment(`/runs/${detail.run_id}/`).catch(() => null);
-    if (turn && !this.#find(detail.run_id)) this.querySelector(".log").append(turn);
+    if (!turn || this.#find(detail.run_id)) return;
+    const last = [...this.querySelectorAll("run-stream")].at(-1)?.dataset.run ?? "";
+    // On another branch than the one that is shown: the server shows it.
+    if (turn.querySelector("[data-follows]").dataset.follows !== last) location.assign(`/c/${detail.id}/`);
+    else this.querySelector(".log").append(turn);
   }
 
   /** The newest answer says how many turns the model was shown, if not all. */

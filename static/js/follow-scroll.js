@@ -4,7 +4,7 @@ const NEAR_PX = 4;
 const SCROLLING_KEYS = ["ArrowUp", "PageUp", "Home"];
 
 class FollowScroll extends HTMLElement {
-  #isPinned = true;
+  #isPinned = !location.hash;
   #last = 0;
   #watching = null;
   #listening = null;

@@ -86,6 +86,9 @@ class RunStream extends HTMLElement {
     const content = await fragment(`/runs/${this.dataset.run}/`).catch(() => null);
     const stored = content?.querySelector("run-stream");
     if (stored) adopt(this, stored, { isFrozen: this.#isFrozen });
+    // It has its number now, and can be edited.
+    const asked = this.closest("article")?.previousElementSibling;
+    if (stored && !asked.dataset.message) asked.replaceWith(content.querySelector('[data-role="user"]'));
     announce(this, "run-changed", { run: this });
   }
 

@@ -23,8 +23,9 @@ TEXT = "What was said before, in a sentence or two, as people and models say thi
 def grown(owner: Any, messages: int) -> Conversation:
     conversation = Conversation.objects.create(owner=owner, title="bench")
     said = {"conversation": conversation, "content": TEXT}
+    last = None
     for _ in range(messages // 2):
-        question = Message.objects.create(role="user", **said)
+        question = Message.objects.create(role="user", parent=last, **said)
         run = AgentRun.objects.create(
             conversation=conversation,
             owner=owner,
@@ -33,7 +34,9 @@ def grown(owner: Any, messages: int) -> Conversation:
             model_name="bench",
         )
         steps = [{"content": TEXT, "calls": []}]
-        Message.objects.create(role="assistant", run=run, steps=steps, **said)
+        last = Message.objects.create(
+            role="assistant", parent=question, run=run, steps=steps, **said
+        )
     return conversation
 
 

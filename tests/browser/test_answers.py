@@ -156,7 +156,8 @@ async def test_a_failure_is_shown_with_what_arrived(page: Page) -> None:
     await has_text(run, "So far")
     await expect(run.get_by_role("group", name="Error")).to_contain_text("What arrived is kept")
     await run.get_by_role("button", name="Try again").click()
-    await expect(page.locator("[data-run]").nth(1)).to_have_attribute("data-state", "failed")
+    await expect(page.get_by_text("2/2")).to_be_visible()
+    await expect(page.locator("[data-run]")).to_have_attribute("data-state", "failed")
 
 
 async def test_scrolling_up_lets_go_and_latest_comes_back(page: Page) -> None:

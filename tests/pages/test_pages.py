@@ -90,8 +90,9 @@ def test_a_run_in_progress_says_which_event_it_shows(alice: Person) -> None:
 
 def test_only_the_last_turns_are_shown_at_first(alice: Person) -> None:
     conversation = Conversation.objects.create(owner=alice.user, title="long")
+    last = None
     for number in range(60):
-        conversation.messages.create(role="user", content=f"question {number}.")
+        last = conversation.messages.create(role="user", content=f"question {number}.", parent=last)
 
     url = conversation.get_absolute_url()
     page = alice.http.get(url).text

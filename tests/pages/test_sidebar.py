@@ -144,7 +144,7 @@ def test_a_search_has_a_page_with_marks(alice: Person) -> None:
     found = page.partition('<p class="count">')[2]
     assert "About &lt;<mark>otters</mark>&gt;" in found
     assert "&lt;b&gt;<mark>otters</mark>&lt;/b&gt; hold hands &amp; dream?" in found
-    assert f'<a href="/c/{conversation.pk}/">' in found
+    assert f'<a href="/c/{conversation.pk}/?message=' in found
     assert "Other things" not in found
     assert "Nothing found." in alice.http.get("/search/?q=zebra").text
     assert alice.http.get("/search/?q=otters&page=x").status_code == 404

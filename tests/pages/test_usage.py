@@ -23,7 +23,8 @@ DIVIDER = '<p class="memory">The model remembers from here on.</p>'
 
 def answered(conversation: Conversation, question: str, **fields: Any) -> AgentRun:
     """A turn that is over."""
-    message = conversation.messages.create(role="user", content=question)
+    last = conversation.messages.last()
+    message = conversation.messages.create(role="user", content=question, parent=last)
     run = AgentRun.objects.create(
         conversation=conversation,
         owner=conversation.owner,
@@ -35,7 +36,7 @@ def answered(conversation: Conversation, question: str, **fields: Any) -> AgentR
         **fields,
     )
     content = f"answer to {question}"
-    conversation.messages.create(role="assistant", content=content, run=run)
+    conversation.messages.create(role="assistant", content=content, run=run, parent=message)
     return run
 
 

@@ -17,6 +17,7 @@ from tests.sse import begin, read
 OBJECT_ROUTES = {
     "conversation": "conversation_id",
     "create_message": "conversation_id",
+    "choose_version": "conversation_id",
     "options": "conversation_id",
     "change": "conversation_id",
     "delete": "conversation_id",

@@ -183,7 +183,7 @@ MANY_STEPS = [
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (document(version=2), "version"),
+        (document(version=3), "version"),
         (document(version="1"), "version"),
         (document(format="something"), "no conversation"),
         ([document()], "no conversation"),
@@ -299,3 +299,42 @@ def test_a_file_is_imported_with_the_form_of_the_page(
     refused = form(b"nonsense")
     assert refused.status_code == 400
     assert "not JSON that can be kept" in refused.text
+
+
+def test_branches_come_back_and_older_files_have_one(alice: Person, bob: Person) -> None:
+    started = begin(alice.api, "[[text one]]")
+    read(alice.api, started["run_id"])
+    url = f"/api/conversations/{started['conversation_id']}/"
+    first = alice.api.get(url).json()["messages"][0]["id"]
+    for body in ({"message": "[[text two]]", "replaces": first}, {"regenerates": first}):
+        run_id = alice.api.post(f"{url}messages/", json=body).json()["run_id"]
+        read(alice.api, run_id)
+    document = exported(alice, started["conversation_id"]).json()
+    assert [message["parent"] for message in document["messages"]] == [None, 0, None, 2, 0]
+    assert document["current"] == 0
+
+    taken = bob.api.post(IMPORTS, json=document).json()["conversation_id"]
+
+    assert without_times(exported(bob, taken).json()) == without_times(document)
+    assert "two" not in exported(bob, taken, "markdown").text
+    whole = bob.api.get(f"/api/conversations/{taken}/").json()
+    assert whole["current_message_id"] == whole["messages"][-1]["id"]
+
+    old = {name: value for name, value in document.items() if name != "current"} | {"version": 1}
+    for message in old["messages"]:
+        del message["parent"]
+    taken = bob.api.post(IMPORTS, json=old).json()["conversation_id"]
+    again = exported(bob, taken).json()["messages"]
+    assert [message["parent"] for message in again] == [None, 0, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("place", "parent"), [(1, None), (1, 1), (0, 0), (2, 2), (1, 99), (3, 1)])
+def test_a_tree_that_is_none_is_refused(place: int, parent: int | None, alice: Person) -> None:
+    started = begin(alice.api, "[[text one]]")
+    read(alice.api, started["run_id"])
+    url = f"/api/conversations/{started['conversation_id']}/messages/"
+    read(alice.api, alice.api.post(url, json={"message": "[[text two]]"}).json()["run_id"])
+    document = exported(alice, started["conversation_id"]).json()
+    document["messages"][place]["parent"] = parent
+
+    assert alice.api.post(IMPORTS, json=document).status_code == 400

@@ -20,7 +20,7 @@ def had(person: Person, question: str, answer: str = "", title: str = "") -> Con
         run = conversation.runs.create(
             owner=person.user, message=message, status="completed", model_name="none"
         )
-        conversation.messages.create(role="assistant", content=answer, run=run)
+        conversation.messages.create(role="assistant", content=answer, run=run, parent=message)
     return conversation
 
 
