@@ -129,7 +129,8 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         # A box that is not ticked sends nothing: the form says that it had boxes.
         chosen = request.POST.getlist("servers") if "has_servers" in request.POST else None
         off = await in_pool(servers_off, int(request.user.pk or 0), chosen)
-        options = {"model_name": model_name, "servers_off": off}
+        ours = supervisor.as_ours()
+        options = {"model_name": model_name, "servers_off": off, **ours}
         if conversation is None:
             stored = await in_writer(Conversation.begin, request.user, text, **options)
         elif key := form.cleaned_data["regenerates"]:

@@ -28,7 +28,9 @@ class Versions:
     @classmethod
     def of(cls, keys: Sequence[int], key: int | None) -> "Versions | None":
         """None where there is only one. `key` is None for one that is still being written."""
-        index, count = (len(keys), len(keys) + 1) if key is None else (keys.index(key), len(keys))
+        is_new = key is None or key not in keys
+        index = len(keys) if key is None or is_new else keys.index(key)
+        count = len(keys) + is_new
         if count < 2:
             return None
         return cls(
@@ -63,8 +65,10 @@ def turns_of(
 
     With `message_id`: of the branch of that message, and at least from there on.
     """
+    # In this order: an answer that comes meanwhile is in the tree.
+    end = conversation.end()
     tree = conversation.tree()
-    path = tree.path_to(conversation.end())
+    path = tree.path_to(end)
     if message_id in tree.parents and message_id not in path:
         path = tree.path_to(tree.end_of(message_id))
     pairs = tree.turns(path)
@@ -88,7 +92,8 @@ async def turn_to(conversation: Conversation, message_id: int) -> None:
 
 
 def _shows(conversation: Conversation, message_id: int) -> bool:
-    return message_id in conversation.tree().path_to(conversation.end())
+    end = conversation.end()
+    return message_id in conversation.tree().path_to(end)
 
 
 def number_in(request: HttpRequest, name: str) -> int | None:
@@ -100,11 +105,10 @@ def number_in(request: HttpRequest, name: str) -> int | None:
 def turn_of(run: AgentRun) -> Turn:
     """The question of a run with this answer of it."""
     tree = run.conversation.tree()
-    answer = getattr(run, "answer", None)
     shown = as_newest(shown_runs([run])[0], len(tree.turns(tree.path_to(run.message_id))))
     before = run.message.parent
     follows = str(before.run_id or "") if before else ""
-    return replace(_turn(run.message, answer.pk if answer else None, shown, tree), follows=follows)
+    return replace(_turn(run.message, shown, tree), follows=follows)
 
 
 def _turns(pairs: Sequence[tuple[int, int | None]], tree: Tree) -> list[Turn]:
@@ -115,15 +119,16 @@ def _turns(pairs: Sequence[tuple[int, int | None]], tree: Tree) -> list[Turn]:
         # In progress: the newest one to have begun, whatever else was answered to it.
         found += runs.filter(message=pairs[-1][0]).order_by("-created_at")[:1]
     shown = {run.run.message_id: run for run in shown_runs(found)}
-    return [_turn(messages[key], answer, shown.get(key), tree) for key, answer in pairs]
+    return [_turn(messages[key], shown.get(key), tree) for key, _ in pairs]
 
 
-def _turn(message: Message, answer: int | None, run: ShownRun | None, tree: Tree) -> Turn:
+def _turn(message: Message, run: ShownRun | None, tree: Tree) -> Turn:
+    answer = getattr(run.run, "answer", None) if run else None
     return Turn(
         message=message,
         run=run,
         versions=Versions.of(tree.versions_of(message.pk), message.pk),
-        answers=Versions.of(tree.answers_to(message.pk), answer) if run else None,
+        answers=Versions.of(tree.answers_to(message.pk), answer and answer.pk) if run else None,
     )
 
 

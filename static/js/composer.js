@@ -24,7 +24,8 @@ class ChatComposer extends HTMLElement {
     document.addEventListener("suggestion", (event) => this.#suggest(event.detail), { signal });
     if (!this.box.value) this.#fill(drafts.read(this.conversation));
     fit(this.box);
-    if (!isTouch.matches && !location.hash && document.activeElement === document.body) this.box.focus();
+    const isFree = !location.hash && !document.querySelector("[autofocus]");
+    if (!isTouch.matches && isFree && document.activeElement === document.body) this.box.focus();
   }
 
   disconnectedCallback() {

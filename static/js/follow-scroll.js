@@ -3,8 +3,11 @@
 const NEAR_PX = 4;
 const SCROLLING_KEYS = ["ArrowUp", "PageUp", "Home"];
 
+// The address leads to a message, or one is being edited: the end is not what one wants to see.
+const isLed = location.hash || document.querySelector("[autofocus]");
+
 class FollowScroll extends HTMLElement {
-  #isPinned = !location.hash;
+  #isPinned = !isLed;
   #last = 0;
   #watching = null;
   #listening = null;
