@@ -207,6 +207,13 @@ class Conversation(models.Model):
     def _is_active(self) -> bool:
         return self.runs.filter(status__in=ACTIVE_STATUSES).exists()
 
+    def _at_rest(self, message_id: int) -> Message:
+        """A message of here, while no answer is in progress."""
+        message = self.messages.get(pk=message_id)
+        if self._is_active():
+            raise RunActive("An answer is still in progress in this conversation.")
+        return message
+
     def _question(self, message_id: int) -> Message:
         return self.messages.get(pk=message_id, role=Message.Role.USER)
 
@@ -251,9 +258,7 @@ class Conversation(models.Model):
         """
         changed: dict[str, Any] = {}
         if current_message_id is not None:
-            changed["current"] = self.messages.get(pk=current_message_id)
-            if self._is_active():
-                raise RunActive("An answer is still in progress in this conversation.")
+            changed["current"] = self._at_rest(current_message_id)
         if title is not None:
             changed |= {"title": title, "title_source": self.TitleSource.PERSON}
         if system_prompt is not None:
