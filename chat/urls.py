@@ -15,6 +15,7 @@ from chat.views import (
     runs,
     search,
     stream,
+    tokens,
     versions,
 )
 
@@ -53,6 +54,9 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/preferences/", account.set_preferences, name="set_preferences"),
     path("account/passwords/", account.change_password, name="change_password"),
+    path("account/tokens/", tokens.create_token, name="create_token"),
+    path("account/tokens/<int:pk>/", tokens.token, name="token"),
+    path("account/tokens/<int:pk>/revocations/", tokens.revoke_token, name="revoke_token"),
     path("theme/", pages.theme, name="theme"),
     path("attachments/<uuid:pk>/", attachments.item, name="attachment"),
     # The wire

@@ -2,12 +2,16 @@
 
 import hashlib
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import models, transaction
 
 from chat.models.rows import Prepared
+
+# Live ones, of those that a person makes for themselves.
+MOST_TOKENS = 50
 
 
 class ApiToken(models.Model):
@@ -34,6 +38,21 @@ class ApiToken(models.Model):
         """A new token and its text, which exists only in this return value."""
         text = f"fl_{secrets.token_urlsafe(32)}"
         return cls.objects.create(owner=owner, name=name, token_hash=cls.hash_of(text)), text
+
+    @classmethod
+    def live_of(cls, owner: Any) -> models.QuerySet["ApiToken"]:
+        """Whoever looks up a token for a person does it through this."""
+        return cls.objects.filter(owner=owner, revoked_at=None)
+
+    @classmethod
+    def issue_one_more(cls, owner: Any, name: str) -> str | None:
+        """As `issue`, but None where they have MOST_TOKENS already."""
+        with transaction.atomic():
+            # One at a time, so that two cannot both be the last.
+            get_user_model().objects.select_for_update().get(pk=owner.pk)
+            if cls.live_of(owner).count() >= MOST_TOKENS:
+                return None
+            return cls.issue(owner, name)[1]
 
     @staticmethod
     def hash_of(text: str) -> str:

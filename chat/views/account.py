@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from chat.models import Preferences
+from chat.models import ApiToken, Preferences
 from chat.runs.pool import in_pool, in_writer
 from chat.views.bodies import MAX_SYSTEM_PROMPT_CHARACTERS, read_prompt
 from chat.views.pages import Page, page, render_page, see_other
@@ -85,6 +85,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "sidebar": sidebar_for(request),
         "system_prompt": Preferences.of(request.user).system_prompt,
         "most_prompt_characters": MAX_SYSTEM_PROMPT_CHARACTERS,
+        "tokens": list(ApiToken.live_of(request.user).order_by("-created_at", "pk")),
         "password_form": PasswordChangeForm(_owner(request)),
         "password_rules": " ".join(password_validators_help_texts()),
     }

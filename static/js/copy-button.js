@@ -21,6 +21,7 @@ class CopyButton extends HTMLElement {
   }
 
   get text() {
+    if (this.dataset.copies === "token") return this.previousElementSibling.textContent;
     if (this.dataset.copies === "result") return textOf(this.closest(".body"), "[data-result], .rest pre");
     const message = this.closest("[data-message]");
     const written = [...message.querySelectorAll("[data-markdown]")];

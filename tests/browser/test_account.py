@@ -11,6 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_is_chosen_once_holds_everywhere(page: Page, new_context: NewContext) -> None:
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.get_by_role("link", name="Account").click()
     await page.get_by_label("Default system prompt").fill("Answer in rhyme.")
     await page.get_by_role("region", name="New chats").get_by_role("button", name="Save").click()
@@ -28,6 +29,17 @@ async def test_what_is_chosen_once_holds_everywhere(page: Page, new_context: New
     await prompt.fill("Answer in prose.")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("log")).to_be_visible()
+
+    await page.goto("/account/")
+    await page.get_by_label("Name of a new token").fill("laptop")
+    await page.get_by_role("button", name="Make a token").click()
+    token = await page.locator(".secret code").inner_text()
+    await page.get_by_role("button", name="Copy", exact=True).click()
+    assert await page.evaluate("navigator.clipboard.readText()") == token
+    await page.get_by_role("link", name="Revoke laptop").click()
+    await page.get_by_role("button", name="Revoke").click()
+    await expect(page.get_by_role("status").filter(has_text="revoked")).to_be_visible()
+    await expect(page.get_by_role("link", name="Revoke laptop")).to_have_count(0)
 
     phone = await new_context(viewport={"width": 375, "height": 812}, java_script_enabled=False)
     small = await phone.new_page()

@@ -1,9 +1,13 @@
 """The account: what a person chooses for themselves, as without scripts."""
 
+import re
+import secrets
+
 import httpx
 import pytest
+from django.utils import timezone
 
-from chat.models import AgentRun, Conversation
+from chat.models import AgentRun, ApiToken, Conversation
 from tests.people import PASSWORD, Person
 from tests.sse import begin, read
 
@@ -132,3 +136,40 @@ def test_a_token_is_not_for_the_account(browser: httpx.Client, alice: Person) ->
     del browser.headers["X-CSRFToken"]
     assert browser.post("/account/preferences/", data=form).status_code == 403
     assert browser.get("/account/preferences/").status_code == 405
+
+
+def test_a_token_is_shown_once_and_revoked(browser: httpx.Client, alice: Person) -> None:
+    response = browser.post("/account/tokens/", data={"name": "my <laptop>"})
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    token = re.search(r"<code>(fl_[\w-]{43})</code>", response.text)
+    assert token
+    headers = {"Authorization": f"Bearer {token[1]}"}
+    assert httpx.get(f"{alice.site.url}/api/conversations/", headers=headers).status_code == 200
+
+    page = browser.get("/account/").text
+    assert "my &lt;laptop&gt;" in page
+    assert token[1] not in page
+    link = re.search(r'href="(/account/tokens/\d+/)" aria-label="Revoke my &lt;laptop&gt;"', page)
+    assert link
+    assert f'action="{link[1]}revocations/"' in browser.get(link[1]).text
+    assert browser.post(f"{link[1]}revocations/").status_code == 303
+    assert "my &lt;laptop&gt;" not in browser.get("/account/").text
+    assert httpx.get(f"{alice.site.url}/api/conversations/", headers=headers).status_code == 401
+    assert browser.get(link[1]).status_code == 404
+
+
+def test_tokens_have_names_and_are_fifty_at_most(browser: httpx.Client, alice: Person) -> None:
+    for name in ("", " \n", "x" * 101):
+        response = browser.post("/account/tokens/", data={"name": name})
+        assert response.status_code == 400
+        assert 'id="token-problem" role="alert">' in response.text
+    # She has one already.
+    ApiToken.objects.bulk_create(
+        ApiToken(owner=alice.user, name="many", token_hash=secrets.token_hex(32)) for _ in range(48)
+    )
+    assert browser.post("/account/tokens/", data={"name": "last"}).status_code == 201
+    response = browser.post("/account/tokens/", data={"name": "one more"})
+    assert (response.status_code, "fl_" in response.text) == (400, False)
+    ApiToken.objects.filter(owner=alice.user, name="many").update(revoked_at=timezone.now())
+    assert browser.post("/account/tokens/", data={"name": "one more"}).status_code == 201

@@ -9,7 +9,7 @@ from django.urls import URLPattern, resolve, reverse
 from django.utils import timezone
 
 from chat import urls
-from chat.models import InputRequest
+from chat.models import ApiToken, InputRequest
 from tests.people import Person
 from tests.sse import begin, read
 
@@ -55,9 +55,12 @@ OWN_ROUTES = {
     "account",
     "set_preferences",
     "change_password",
+    "create_token",
 }
 # About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
 SERVER_ROUTES = {"authorisation", "request_authorisation", "revoke_authorisation"}
+# About a token, which a browser alone may do.
+TOKEN_ROUTES = {"token": "GET", "revoke_token": "POST"}
 OPEN_ROUTES = {"healthz", "readyz", "theme"}
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -67,7 +70,8 @@ def route_names() -> set[str]:
 
 
 def test_every_route_has_its_row() -> None:
-    assert route_names() == OBJECT_ROUTES.keys() | OWN_ROUTES | SERVER_ROUTES | OPEN_ROUTES
+    ours = OWN_ROUTES | SERVER_ROUTES | OPEN_ROUTES
+    assert route_names() == OBJECT_ROUTES.keys() | TOKEN_ROUTES.keys() | ours
 
 
 def ids_of(alice: Person) -> dict[str, str]:
@@ -112,13 +116,34 @@ def test_an_id_in_the_body_is_looked_up_through_its_owner(alice: Person, bob: Pe
         assert bob.api.post(url, json=body).status_code == 404
 
 
-@pytest.mark.parametrize("name", sorted(OBJECT_ROUTES.keys() | OWN_ROUTES | SERVER_ROUTES))
+@pytest.mark.parametrize("name", sorted(TOKEN_ROUTES))
+def test_the_tokens_of_others_are_404(name: str, alice: Person, bob: Person, carol: Person) -> None:
+    hers = ApiToken.objects.get(owner=alice.user)
+    for person in (bob, carol):
+        person.http.get("/")
+        person.http.headers["X-CSRFToken"] = person.http.cookies["csrftoken"]
+        answers = [
+            person.http.request(TOKEN_ROUTES[name], reverse(name, kwargs={"pk": pk}))
+            for pk in (hers.pk, 999_999_999)
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404]
+    # Nor for a program of her own.
+    url = reverse(name, kwargs={"pk": hers.pk})
+    assert alice.api.request(TOKEN_ROUTES[name], url).status_code == 404
+    assert alice.api.get("/api/conversations/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", sorted(OBJECT_ROUTES.keys() | TOKEN_ROUTES.keys() | OWN_ROUTES | SERVER_ROUTES)
+)
 def test_without_credentials_programs_get_401_and_people_the_sign_in_page(
     name: str, alice: Person
 ) -> None:
     kwargs: dict[str, object] = {"pk": uuid.uuid4()} if name in OBJECT_ROUTES else {}
     if name in SERVER_ROUTES:
         kwargs = {"slug": "tools"}
+    if name in TOKEN_ROUTES:
+        kwargs = {"pk": 1}
     url = alice.site.url + reverse(name, kwargs=kwargs)
     for verb in ("GET", "POST"):
         response = httpx.request(verb, url, json={"message": "hi"} if verb == "POST" else None)
