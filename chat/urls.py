@@ -54,6 +54,7 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/preferences/", account.set_preferences, name="set_preferences"),
     path("account/passwords/", account.change_password, name="change_password"),
+    path("account/sign-outs/", account.end_other_sessions, name="end_other_sessions"),
     path("account/tokens/", tokens.create_token, name="create_token"),
     path("account/tokens/<int:pk>/", tokens.token, name="token"),
     path("account/tokens/<int:pk>/revocations/", tokens.revoke_token, name="revoke_token"),

@@ -1,15 +1,17 @@
-"""A person's account: what they chose, and their password. Not for programs."""
+"""A person's account: what they chose, their password and sessions. Not for programs."""
 
 from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import SESSION_KEY, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.contrib.sessions.models import Session
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.models import ApiToken, Preferences
 from chat.runs.pool import in_pool, in_writer
@@ -61,6 +63,24 @@ def _store_password(request: HttpRequest, form: PasswordChangeForm) -> bool:
         return False
     update_session_auth_hash(request, form.save())
     return True
+
+
+@own_page("POST")
+async def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """What they have open ends within 30 s: chat/runs/readers.py."""
+    keys = await in_pool(_other_sessions, _owner(request), str(request.session.session_key))
+    await in_writer(Session.objects.filter(session_key__in=keys).delete)
+    return done(request, "All other browsers are signed out.")
+
+
+def _other_sessions(owner: Any, own_key: str) -> list[str]:
+    """Django's sessions name nobody on the outside, so all are opened: a second for 20,000."""
+    live = Session.objects.filter(expire_date__gt=timezone.now()).exclude(session_key=own_key)
+    return [
+        row.session_key
+        for row in live.iterator()
+        if row.get_decoded().get(SESSION_KEY) == str(owner.pk)
+    ]
 
 
 def _owner(request: HttpRequest) -> Any:

@@ -173,3 +173,17 @@ def test_tokens_have_names_and_are_fifty_at_most(browser: httpx.Client, alice: P
     assert (response.status_code, "fl_" in response.text) == (400, False)
     ApiToken.objects.filter(owner=alice.user, name="many").update(revoked_at=timezone.now())
     assert browser.post("/account/tokens/", data={"name": "one more"}).status_code == 201
+
+
+def test_other_browsers_are_signed_out_and_nobody_else(
+    browser: httpx.Client, alice: Person, bob: Person
+) -> None:
+    other = sign_in(alice)
+    assert other.get("/account/").status_code == 200
+
+    assert browser.post("/account/sign-outs/").status_code == 303
+
+    assert "All other browsers are signed out." in browser.get("/account/").text
+    assert other.get("/account/").status_code == 302
+    assert bob.http.get("/account/").status_code == 200
+    assert alice.api.get("/api/conversations/").status_code == 200

@@ -56,6 +56,7 @@ OWN_ROUTES = {
     "set_preferences",
     "change_password",
     "create_token",
+    "end_other_sessions",
 }
 # About a server that many may use, and this person's authorisation there: tests/mcp/oauth.
 SERVER_ROUTES = {"authorisation", "request_authorisation", "revoke_authorisation"}
