@@ -188,6 +188,9 @@ class Conversation(models.Model):
         run_fields: Mapping[str, Any],
     ) -> AgentRun:
         here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
+        if self._is_active():
+            # Before any lock: a journal that is ending that run takes them in the other order.
+            raise RunActive("An answer is still in progress in this conversation.")
         try:
             with transaction.atomic():
                 # First: who deletes it now waits, and then sees the run.

@@ -58,12 +58,11 @@ class Answer:
             self.is_done = True
             return []
         try:
-            chunk = _parsed(data)
-            if (text := plain_text(chunk)) and self._tags.is_text and self._text.is_whole(text):
+            if (text := plain_text(data)) and self._tags.is_text and self._text.is_whole(text):
                 self.heard += 1
                 self._has_text, self._has_final_usage = True, False
                 return [ContentDelta(text=text)]
-            return self._read_chunk(chunk)
+            return self._read_chunk(json.loads(data))
         except (ValueError, RecursionError) as error:
             raise NotJson("The model sent something that is not JSON.") from error
 
@@ -179,15 +178,19 @@ def _deltas(thought: str, text: str) -> Iterator[Delta]:
         yield ContentDelta(text=text)
 
 
-def plain_text(chunk: Any) -> str:
-    """The text of a chunk that says nothing else, as nearly all do; "" of any other."""
+def plain_text(data: str) -> str:
+    """The text of a chunk that says nothing else, as nearly all do; "" of any other.
+
+    Only here is orjson's reading good enough: it makes floats of large integers.
+    """
     try:
+        chunk = orjson.loads(data)
         (choice,) = chunk["choices"]
         delta = choice["delta"]
         text = delta["content"]
         says_more = (
             choice.get("finish_reason")
-            or choice.get("index")
+            or choice.get("index") not in (0, None)
             or choice.get("error")
             or chunk.get("usage")
             or chunk.get("error")
@@ -197,14 +200,6 @@ def plain_text(chunk: Any) -> str:
     except (KeyError, TypeError, ValueError, AttributeError):
         return ""
     return "" if says_more or not isinstance(text, str) else text
-
-
-def _parsed(data: str) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        # It takes less than models send: NaN, half a surrogate pair.
-        return json.loads(data)
 
 
 def _first(value: Any) -> Any:

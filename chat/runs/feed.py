@@ -92,7 +92,7 @@ async def follow(  # noqa: C901 (each generator more would cost every token of e
                 if log is None or log.is_closed:
                     if batch.is_all:
                         await ear.wait(LOOK_AGAIN_SECONDS)
-                elif log.last_seq == after:
+                elif log.last_seq <= after:
                     await log.moved()
                 if time.monotonic() - quiet_since > KEEP_ALIVE_SECONDS - HEARTBEAT_SECONDS:
                     quiet_since = time.monotonic()

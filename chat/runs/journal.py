@@ -58,6 +58,8 @@ class Journal:
 
     def open(self, run_id: UUID, lease: int, last_seq: int) -> RunLog:
         """The log of a run that this process owns under `lease`."""
+        if before := self._logs.get(run_id):
+            self._drop(before, RunLost("It is gone on with under a new lease."))
         log = self._logs[run_id] = RunLog(run_id, lease, last_seq)
         return log
 
@@ -72,7 +74,8 @@ class Journal:
         ours, and once, StorageAway if it has to end because nothing could be stored. What was
         appended is written even if the caller is cancelled meanwhile.
         """
-        if log.trouble:
+        # The ending that trouble asks for may be this one.
+        if log.failure or (log.trouble and not event.is_terminal):
             log.check()
         place = log.add(event, effect)
         self._touch(log)

@@ -1,10 +1,11 @@
 """The recorder of one run: `record(event)` is the only write path of a run."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from chat.errors import RunLost
+from chat.errors import RunLost, StorageAway
 from chat.events import DELTAS, ChatEvent, Kind, encode, tool_result
 from chat.models import AgentRun, RunStatus, ToolRunState
 from chat.runs import effects
@@ -53,9 +54,11 @@ class Recorder:
         outcome = ToolRunState.CANCELLED if is_stop else ToolRunState.LOST
         for call in self.steps.open_calls:
             text = f"The call has no result: it was {outcome.value}."
-            await self.record(
-                tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)
-            )
+            # Queued all the same: the ending has to follow it.
+            with suppress(StorageAway):
+                await self.record(
+                    tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)
+                )
         await self.record(ending)
 
     def _effect(self, event: ChatEvent) -> effects.Effect | None:

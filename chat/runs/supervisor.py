@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -47,13 +47,26 @@ def check_open() -> None:
         raise Restarting("The server is restarting. Please try again in a moment.")
 
 
-async def start(run: AgentRun) -> None:
-    """Start a run that has just been stored `as_ours`. It goes on without whoever asked."""
+async def begin(store: Callable[[], tuple[AgentRun, bool]]) -> AgentRun:
+    """Store a question and start its run, unless `store` says that it is not a new one.
+
+    Both, even if whoever asks leaves meanwhile. Raises what `store` raises.
+    """
+    task = asyncio.get_running_loop().create_task(_begin_stored(store))
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(task)
+
+
+async def _begin_stored(store: Callable[[], tuple[AgentRun, bool]]) -> AgentRun:
     house = engine()
-    if run.pk in house.works:
-        return
-    watch_over(house)
-    _begin(run, house, None)
+    run, is_new = await in_writer(store)
+    if is_new and house.is_leaving:
+        # It came too late for this process.
+        await in_writer(give_up, run.pk, run.lease)
+    elif is_new:
+        watch_over(house)
+        _begin(run, house, None)
+    return run
 
 
 async def cancel(run: AgentRun) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -132,19 +132,19 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         ours = supervisor.as_ours()
         options = {"model_name": model_name, "servers_off": off, **ours}
         if conversation is None:
-            stored = await in_writer(Conversation.begin, request.user, text, **options)
+            store = partial(Conversation.begin, request.user, text, **options)
         elif key := form.cleaned_data["regenerates"]:
-            stored = await in_writer(conversation.regenerate, key, **options)
+            store = partial(conversation.regenerate, key, **options)
         else:
             options["replaces"] = form.cleaned_data["replaces"]
-            stored = await in_writer(conversation.ask, text, **options)
+            store = partial(conversation.ask, text, **options)
+        stored = await supervisor.begin(lambda: (store(), True))
     except BadRequest as error:
         return await _refuse(request, conversation, str(error), status=400)
     except (Conversation.DoesNotExist, Message.DoesNotExist) as error:
         raise Http404 from error
     except ChatError as error:
         return await _refuse(request, conversation, str(error), status=_status(error))
-    await supervisor.start(stored)
     return see_other(stored.conversation.get_absolute_url())
 
 

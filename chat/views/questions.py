@@ -6,9 +6,9 @@ from uuid import UUID
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 
+from chat.errors import RunActive
 from chat.models import AgentRun, Conversation, Message
 from chat.runs import supervisor
-from chat.runs.pool import in_writer
 from chat.views.access import ApiRequest
 from chat.views.bodies import Question, read_question
 from chat.views.server_choice import servers_off
@@ -24,12 +24,9 @@ async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> Agent
     supervisor.check_open()
     target = conversation_id or question.conversation_id
     try:
-        run, is_new = await in_writer(_store, request.person, question, target)
+        return await supervisor.begin(lambda: _store(request.person, question, target))
     except ObjectDoesNotExist:
         return None
-    if is_new:
-        await supervisor.start(run)
-    return run
 
 
 def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tuple[AgentRun, bool]:
@@ -53,7 +50,7 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
         if question.regenerates:
             return conversation.regenerate(question.regenerates, **options), True
         return conversation.ask(question.message, replaces=question.replaces, **options), True
-    except IntegrityError:
+    except (IntegrityError, RunActive):
         # The same key at the same moment: the other request was first.
         if earlier := _earlier(owner, question):
             return earlier, False

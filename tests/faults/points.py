@@ -22,7 +22,7 @@ class Point:
 
 POINTS = {
     # A question is stored; nobody has begun with it.
-    "before_start": Point(owner="chat.runs.supervisor", name="start", when="before", hits=6),
+    "before_start": Point(owner="chat.runs.supervisor", name="_begin", when="before", hits=6),
     "before_history": Point(
         owner="chat.runs.supervisor", name="read_history", when="before", hits=6
     ),
