@@ -136,7 +136,7 @@ async def test_the_keyboard_alone_is_enough(page: Page) -> None:
     await has_text(run, "Done.")
     await expect(page.locator("textarea")).to_be_focused()
 
-    await run.locator("details summary").focus()
+    await run.locator("details.tool summary").focus()
     await page.keyboard.press("Enter")
     await expect(run.locator("[data-result]")).to_be_visible()
     await page.keyboard.press("/")

@@ -29,7 +29,7 @@ async def test_nothing_sticks_out_sideways(new_context: NewContext, width: int) 
 
     call = f'[[call echo {{"text": "{"w" * 400}"}}]][[then]]'
     run = await ask_to_the_end(page, call + LONG)
-    await run.locator("details summary").click()
+    await run.locator("details.tool summary").click()
 
     assert await sideways(page) == 0
 
@@ -41,7 +41,7 @@ async def test_hostile_text_runs_nothing(page: Page) -> None:
     call = f'[[call echo {{"text": "{encoded}"}}]][[then]]'
 
     run = await ask_to_the_end(page, f"{call}[[text {HOSTILE}]]")
-    await run.locator("details summary").click()
+    await run.locator("details.tool summary").click()
     for _ in range(2):
         content = page.locator('[data-role="assistant"] [data-content]').last
         await expect(content).to_contain_text("<script>window.hit = 1</script>")

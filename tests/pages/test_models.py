@@ -100,8 +100,8 @@ def test_trying_again_asks_the_conversations_model(dora: Person) -> None:
     assert form
     assert "So far" in page
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[0]))
-    assert fields.keys() == {"csrfmiddlewaretoken", "message"}
-    _, again = ask(dora, fields["message"], f"{address}messages/")
+    assert fields.keys() == {"csrfmiddlewaretoken", "regenerates"}
+    _, again = ask(dora, "", f"{address}messages/", regenerates=fields["regenerates"])
     assert again.model_name == OTHER
 
 
