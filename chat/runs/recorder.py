@@ -54,7 +54,9 @@ class Recorder:
         outcome = ToolRunState.CANCELLED if is_stop else ToolRunState.LOST
         for call in self.steps.open_calls:
             text = f"The call has no result: it was {outcome.value}."
-            # Queued all the same: the ending has to follow it.
+            # What that asks for is on its way; and what is queued is followed by the ending.
+            with suppress(StorageAway):
+                self._log.check()
             with suppress(StorageAway):
                 await self.record(
                     tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
@@ -13,12 +14,13 @@ from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from chat import events
-from chat.errors import ChatError, RunLost
+from chat.errors import ChatError, RunLost, StorageAway
 from chat.models import AgentRun, Conversation, RunEvent, RunStatus
 from chat.runs.journal import Journal
 from chat.runs.pool import in_pool
 from chat.runs.recorder import Recorder
 from chat.runs.store import Slice, write, write_again
+from chat.tools import ToolCall
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -201,3 +203,25 @@ async def test_a_request_to_cancel_reaches_the_owner_with_its_next_write() -> No
     await journal.aclose()
 
     assert asked == [run.pk]
+
+
+async def test_storage_that_was_away_keeps_no_run_from_its_ending(journal: Journal) -> None:
+    first, second = await in_pool(running, 2)
+    call = ToolCall(id="c1", name="t", arguments={})
+    recorders = [Recorder(journal, run) for run in (first, second)]
+    await recorders[1].record(events.tool_calls([call], iteration=1))
+    for run in (first, second):
+        log = journal.log(run.pk)
+        assert log
+        log.end(StorageAway("The database was away."))
+
+    with suppress(StorageAway):
+        await recorders[0].record(events.done("All of it.", finish_reason="stop", usage={}))
+    with suppress(StorageAway):
+        await recorders[1].end(events.done("", finish_reason="cancelled", usage={}))
+    async with asyncio.timeout(5):
+        while journal.log(first.pk) or journal.log(second.pk):
+            await asyncio.sleep(0.01)
+
+    kinds = [[row.kind for row in await in_pool(stored, run.pk)] for run in (first, second)]
+    assert kinds == [["done"], ["tool_calls", "tool_result", "done"]]

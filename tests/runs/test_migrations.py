@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connections, transaction
 
 ALIAS = "filled"
-# 100,000 messages take 4 s; these have room for a busy machine.
+# Room for a busy machine.
 CONVERSATIONS, TURNS = 100, 100
 SECONDS = 10
 
