@@ -49,6 +49,8 @@ async def test_nothing_is_lost(page: Page, width: int) -> None:
     await press(page.get_by_role("button", name="Regenerate").last)
     await expect(page.get_by_text("2/2")).to_have_count(2)
     await ended(page.locator("[data-run]").last)
+    # They come with what is stored, a moment after the end.
+    await expect(page.locator("details.about")).to_have_count(2)
     await press(page.get_by_text("Details").last)
     await expect(page.get_by_text("First token").last).to_be_visible()
     await picture(page, f"versions-{width}")
