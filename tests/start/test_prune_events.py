@@ -44,6 +44,8 @@ def aged_run(person: Person, *, days: int) -> tuple[AgentRun, list[Frame]]:
 def page_of(person: Person, run: AgentRun) -> str:
     page = person.http.get(f"/c/{run.conversation_id}/").text
     shown = page[page.index("<main") : page.index("</main>")]
+    # When its first token came is known from its events only.
+    shown = re.sub(r"<div><dt>First token</dt>.*?</div>", "", shown)
     # How long the thinking took is told by its events alone; a form's token is always new.
     return re.sub(r' for \d+ s|name="csrfmiddlewaretoken" value="\w+"', "", shown)
 
