@@ -2,24 +2,40 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: run test test-postgresql lint format bench crash help
+.PHONY: run test test-quick test-postgresql lint format bench crash soak docs screenshots messages upgrade help
 
 run: ## Start everything on PORT (8000)
 	@$(PYTHON) chatsite/bootstrap.py
 	@$(VENV)/python manage.py setup
 	@exec $(VENV)/python manage.py serve
 
+# Several processes share the tests: most of them wait for something most of the time. Then those
+# that measure time, or keep all processors busy, one after the other.
+TOGETHER := -n 3 --dist worksteal -m "not alone"
+
 test: develop real-servers lint ## Install what tests need and run all of them
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest $(TOGETHER)
+	@$(VENV)/python -m pytest -m alone
 	@$(MAKE) --no-print-directory test-postgresql
 
-# What cannot differ there is left out: models, MCP and starting up; and all of the browser's but
-# one file, which takes minutes and meets the database through the same views.
+QUICK := tests/docs tests/agent tests/providers tests/runs tests/pages tests/security tests/wire
+
+test-quick: develop ## Most of them, in two or three minutes: no browser, admin, faults or MCP
+	@$(VENV)/python -m pytest -n 3 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
+
+# What cannot differ there is left out: models, MCP and starting up; and what takes long and meets
+# the database through the same views as the rest does: all of the browser's but one file, and the
+# fuzzing that knows the API's document.
 ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages tests/security tests/agent \
-	tests/browser/test_answers.py
+	tests/browser/test_answers.py \
+	$(addprefix --ignore=tests/security/test_,hostile_text.py floods.py fuzz_api.py)
 
 test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
-	@$(VENV)/python -m tests.on_postgresql $(ON_POSTGRESQL)
+	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL)
+	@$(VENV)/python -m tests.on_postgresql -m alone $(ON_POSTGRESQL)
+
+upgrade: ## Take new code into use, one process after the other (docs/deploy.md)
+	@sh deploy/upgrade.sh
 
 lint: develop ## Style, types, templates
 	@$(VENV)/ruff check .
@@ -32,12 +48,44 @@ format: develop ## Let ruff and djade write it right
 	@$(VENV)/ruff format .
 	@find templates -name '*.html' -print0 | xargs -0 $(VENV)/djade --target-version 5.2 || true
 
+messages: develop ## Renew the catalogues in locale/ from what is marked in the sources
+	@$(VENV)/python -m tests.messages
+
 bench: develop ## Speed beside a plain relay; SHAPES="S1 S2 S3 S4 S5 length idle" for all of it
 	@$(PYTHON) chatsite/bootstrap.py requirements-bench.txt
 	@$(VENV)/python -m tests.bench $(SHAPES)
 
 crash: develop ## Kill the server while it answers, and check what must hold; ROUNDS=200 DATABASE=postgres://…
 	@$(VENV)/python -m tests.faults.crash --rounds $(or $(ROUNDS),20) $(if $(DATABASE),--database $(DATABASE))
+
+soak: develop ## Half an hour of people and faults; does anything grow? MINUTES=5 SERVER=uvicorn DATABASE=postgres://…
+	@$(VENV)/python -m tests.faults.soak --minutes $(or $(MINUTES),30) $(if $(SERVER),--server $(SERVER)) $(if $(DATABASE),--database $(DATABASE))
+
+docs: develop ## Hold the documentation against the code: links, settings, commands, addresses, code
+	@$(VENV)/python -m pytest tests/docs
+
+screenshots: develop ## Pictures of every page and state into docs/screenshots
+	@$(VENV)/python -m pytest tests/browser/screenshots/take.py
+
+# Not beside what runs: libraries load what they find, and one of these costs a start two seconds.
+SUPPLY := .venv-supply
+
+.PHONY: supply lock audit sbom licences
+supply:
+	@$(PYTHON) chatsite/bootstrap.py --into $(SUPPLY) requirements-supply.txt
+
+lock: supply ## Renew requirements.txt from requirements.in; UPGRADE=1 takes the newest of what those need
+	@$(SUPPLY)/bin/uv pip compile requirements.in -o requirements.txt --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
+
+audit: supply ## Whether anything that is installed is known to be vulnerable
+	@$(SUPPLY)/bin/python -m tests.audit
+
+sbom: supply ## What Ferryline is made of, as CycloneDX: sbom.json
+	@$(SUPPLY)/bin/cyclonedx-py requirements requirements.txt --output-reproducible -o sbom.json
+
+licences: develop ## Renew docs/licences.md
+	@$(VENV)/python -m tests.licences
 
 .PHONY: develop
 develop:

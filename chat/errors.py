@@ -63,8 +63,8 @@ class Restarting(ChatError):
     code = "RESTARTING"
 
 
-class TooManyRuns(ChatError):
-    """The person has started too much at once. They may try again after `retry_after_seconds`."""
+class QuotaExceeded(ChatError):
+    """The person has used what they may. They may go on after `retry_after_seconds`."""
 
     code = "QUOTA_EXCEEDED"
 
@@ -90,9 +90,22 @@ class ToolError(ChatError):
 
 
 class ToolBlocked(ToolError):
-    """The tool may not be called or does not exist. It was not executed."""
+    """The tool may not be called or does not exist. It was not executed.
+
+    `rule`: what of the policy says so, where it does.
+    """
 
     outcome = "blocked"
+
+    def __init__(self, message: str, *, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class ToolDenied(ToolError):
+    """Whoever was asked did not allow the call. It was not executed."""
+
+    outcome = "denied"
 
 
 class ToolTimeout(ToolError):

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     REASONING = "reasoning"
     TOOL_CALLS = "tool_calls"
     TOOL_EXECUTING = "tool_executing"
+    APPROVAL_REQUIRED = "approval_required"
+    APPROVAL_DECIDED = "approval_decided"
     TOOL_PROGRESS = "tool_progress"
     TOOL_RESULT = "tool_result"
     INPUT_REQUIRED = "input_required"
@@ -39,11 +41,15 @@ TERMINAL = frozenset({Kind.DONE, Kind.ERROR})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatEvent:
-    """One event. `number` is its place in the run, 1…n, once it has been stored."""
+    """One event. `number` is its place in the run, 1…n, once it has been stored.
+
+    `rule`, on the way to be stored: what let a call be made, for its row and not for the wire.
+    """
 
     kind: Kind
     data: Mapping[str, Any]
     number: int | None = None
+    rule: str = ""
 
     @property
     def is_terminal(self) -> bool:
@@ -106,12 +112,22 @@ def reasoning(text: str) -> ChatEvent:
 
 
 def tool_calls(
-    calls: Sequence[ToolCall], *, iteration: int, tools: Mapping[str, Tool] | None = None
+    calls: Sequence[ToolCall],
+    *,
+    iteration: int,
+    tools: Mapping[str, Tool] | None = None,
+    usage: Mapping[str, float] | None = None,
 ) -> ChatEvent:
-    """`tools`: what was offered, by name; a known tool's title and server go along."""
+    """`tools`: what was offered, by name; a known tool's title and server go along.
+
+    `usage`: of the step, as far as the model's API told it.
+    """
     known = tools or {}
     asked = [_asked(call, known.get(call.name)) for call in calls]
-    return ChatEvent(kind=Kind.TOOL_CALLS, data={"tools": asked, "iteration": iteration})
+    data: dict[str, Any] = {"tools": asked, "iteration": iteration}
+    if usage:
+        data["usage"] = dict(usage)
+    return ChatEvent(kind=Kind.TOOL_CALLS, data=data)
 
 
 def _asked(call: ToolCall, tool: Tool | None) -> dict[str, Any]:
@@ -129,8 +145,47 @@ def _asked(call: ToolCall, tool: Tool | None) -> dict[str, Any]:
     return asked
 
 
-def tool_executing(call: ToolCall) -> ChatEvent:
-    return ChatEvent(kind=Kind.TOOL_EXECUTING, data={"tool": call.name, "id": call.id})
+def tool_executing(call: ToolCall, *, rule: str = "") -> ChatEvent:
+    """`rule`: what of the policy lets it be called; empty where there is none."""
+    data = {"tool": call.name, "id": call.id}
+    return ChatEvent(kind=Kind.TOOL_EXECUTING, data=data, rule=rule)
+
+
+def approval_required(
+    call: ToolCall, *, tool_run_id: str, fingerprint: str, rule: str, expires_at: str
+) -> ChatEvent:
+    """A person must decide before this call is made."""
+    data = {
+        "tool": call.name,
+        "id": call.id,
+        "arguments": dict(call.arguments),
+        "tool_run_id": tool_run_id,
+        "fingerprint": fingerprint,
+        "rule": rule,
+        "expires_at": expires_at,
+    }
+    return ChatEvent(kind=Kind.APPROVAL_REQUIRED, data=data)
+
+
+def approval_decided(
+    call: ToolCall,
+    *,
+    is_allowed: bool,
+    by: str,
+    arguments: Mapping[str, Any] | None = None,
+    is_remembered: bool = False,
+) -> ChatEvent:
+    """`by`: "person", "request" (nobody was to be asked) or "expiry". `arguments`: as changed.
+
+    `is_remembered`: also for the calls to come in this conversation.
+    """
+    data: dict[str, Any] = {"id": call.id, "decision": "allowed" if is_allowed else "denied"}
+    data["by"] = by
+    if arguments is not None:
+        data["arguments"] = dict(arguments)
+    if is_remembered:
+        data["remember"] = "conversation"
+    return ChatEvent(kind=Kind.APPROVAL_DECIDED, data=data)
 
 
 def tool_progress(
@@ -153,10 +208,11 @@ def tool_result(
     duration_ms: int,
     whole_bytes: int = 0,
     attachments: Sequence[Mapping[str, Any]] = (),
+    rule: str = "",
 ) -> ChatEvent:
     """How a call ended. `outcome` is "ok" or one of the failures of a ToolRun.
 
-    `whole_bytes` and `attachments`: see ToolResult.
+    `whole_bytes` and `attachments`: see ToolResult. `rule`: what of the policy refused it.
     """
     data = {
         "tool": tool,
@@ -170,6 +226,8 @@ def tool_result(
     }
     if attachments:
         data["attachments"] = [dict(reference) for reference in attachments]
+    if rule:
+        data["rule"] = rule
     return ChatEvent(kind=Kind.TOOL_RESULT, data=data)
 
 

@@ -2,8 +2,10 @@
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
 
-from chat.text import clean
+from chat.language import told
+from chat.text import clean, say
 
 MAX_KEY = (1 << 63) - 1
 
@@ -24,15 +26,15 @@ class MessageForm(forms.Form):
     def clean_message(self) -> str:
         text = clean(self.cleaned_data["message"]).replace("\r\n", "\n")
         if not text.strip() and not self.data.get("regenerates"):
-            raise forms.ValidationError("Please write a message first.")
+            raise forms.ValidationError(gettext("Please write a message first."))
         if len(text) > settings.MAX_MESSAGE_CHARACTERS:
-            raise forms.ValidationError(too_long(text))
+            raise forms.ValidationError(told(too_long(text)))
         return text
 
     def clean_model_name(self) -> str:
         name: str = self.cleaned_data["model_name"]
         if name and name not in settings.LLM_MODELS:
-            raise forms.ValidationError(no_such_model())
+            raise forms.ValidationError(told(no_such_model()))
         return name
 
 
@@ -46,12 +48,14 @@ class VersionForm(forms.Form):
 
 def no_such_model() -> str:
     """The sentence for a model that is not on offer."""
-    return f"There is no model of that name here. There are: {', '.join(settings.LLM_MODELS)}."
+    names = ", ".join(settings.LLM_MODELS)
+    return say("There is no model of that name here. There are: {names}.", names=names)
 
 
 def too_long(text: str) -> str:
     """The sentence for a message over the limit."""
-    return (
-        f"The message has {len(text):,} characters; "
-        f"{settings.MAX_MESSAGE_CHARACTERS:,} are the most that can be sent."
+    return say(
+        "The message has {count} characters; {most} are the most that can be sent.",
+        count=f"{len(text):,}",
+        most=f"{settings.MAX_MESSAGE_CHARACTERS:,}",
     )

@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import (  # type: ignore[import-untyped]
+    Draft202012Validator,
+    ValidationError,
+)
+
+from chat.text import say
 
 MAX_FIELDS = 50
 MAX_OPTIONS = 200
@@ -69,13 +74,41 @@ def problems_of(schema: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
         value = content.get(field.name)
         if value is None:
             if field.is_required:
-                problems[field.name] = f"{field.label} is needed."
+                problems[field.name] = say("{label} is needed.", label=field.label)
             continue
         rules = _rules(_mapping(_mapping(schema.get("properties"))[field.name]), field)
         error = next(Draft202012Validator(rules).iter_errors(value), None)
         if error is not None:
-            problems[field.name] = f"{field.label}: {error.message[:MAX_LABEL_CHARACTERS]}."
+            problems[field.name] = _sentence(field.label, error)
     return problems
+
+
+def _sentence(label: str, error: ValidationError) -> str:
+    bound = error.validator_value
+    match error.validator:
+        case "type":
+            return _of_type(label, bound)
+        case "minimum":
+            return say("{label} must be {bound} or more.", label=label, bound=bound)
+        case "maximum":
+            return say("{label} must be {bound} or less.", label=label, bound=bound)
+        case "minLength":
+            return say("{label} must have {bound} characters or more.", label=label, bound=bound)
+        case "maxLength":
+            return say("{label} must have {bound} characters or fewer.", label=label, bound=bound)
+        case "minItems":
+            return say("{label}: choose {bound} or more.", label=label, bound=bound)
+        case "maxItems":
+            return say("{label}: choose {bound} or fewer.", label=label, bound=bound)
+    return say("{label} cannot be this.", label=label)
+
+
+def _of_type(label: str, kind: str) -> str:
+    if kind == "integer":
+        return say("{label} must be a whole number.", label=label)
+    if kind == "number":
+        return say("{label} must be a number.", label=label)
+    return say("{label} cannot be this.", label=label)
 
 
 def _rules(schema: Mapping[str, Any], field: Field) -> dict[str, Any]:

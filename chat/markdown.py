@@ -46,12 +46,13 @@ _ATTRIBUTES = {
 
 
 @lru_cache(maxsize=512)
-def render(text: str, *, highlight: bool = True) -> str:
+def render(text: str, *, highlight: bool = True, words: tuple[str, str] = ("Code", "Table")) -> str:
     """HTML without scripts, handlers, images, ids and styles, whatever `text` says.
 
-    `highlight` colours code whose language is named; it changes no text.
+    `highlight` colours code whose language is named; it changes no text. `words`: what boxes of
+    code and tables are called for those who cannot see them.
     """
-    html = _markdown.render(text, {"highlight": highlight})
+    html = _markdown.render(text, {"highlight": highlight, "words": words})
     return nh3.clean(
         html,
         tags=_TAGS,
@@ -111,9 +112,10 @@ def _code(
     language = language if _language_name.fullmatch(language) else ""
     coloured = _coloured(token.content, language) if env.get("highlight") else None
     named = f' class="language-{language}"' if language else ""
+    label = f"{env['words'][0]} {language}"
     return (
         f'<div class="code"><div class="code-head"><span>{language}</span>'
-        f'<copy-code></copy-code></div><pre tabindex="0" role="group" aria-label="Code {language}">'
+        f'<copy-code></copy-code></div><pre tabindex="0" role="group" aria-label="{label}">'
         f"<code{named}>{coloured or escapeHtml(token.content)}</code></pre></div>\n"
     )
 
@@ -142,6 +144,17 @@ def _cell_open(
     return f'<{token.tag} class="align-{align}">' if align else f"<{token.tag}>"
 
 
+def _table_open(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
+) -> str:
+    word = env["words"][1]
+    return f'<div class="tbl" tabindex="0" role="group" aria-label="{word}"><table>\n'
+
+
 def _build() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "xhtmlOut": False})
     markdown.enable(["table", "strikethrough"])
@@ -153,9 +166,7 @@ def _build() -> MarkdownIt:
         "code_block": _code,
         "th_open": _cell_open,
         "td_open": _cell_open,
-        "table_open": lambda *_: (
-            '<div class="tbl" tabindex="0" role="group" aria-label="Table"><table>\n'
-        ),
+        "table_open": _table_open,
         "table_close": lambda *_: "</table></div>\n",
     }
     for name, rule in rules.items():

@@ -35,6 +35,12 @@ _TITLES_SQLITE = """
     WHERE chat_title_words MATCH 'title : (' || %s || ')' AND c.owner_id = %s
         AND c.deleted_at IS NULL
     ORDER BY c.updated_at DESC LIMIT %s"""
+# Of anybody, also deleted ones that are not erased yet.
+_TITLED_SQLITE = """
+    SELECT c.id
+    FROM chat_title_words CROSS JOIN chat_conversation c ON c.id = chat_title_words.place
+    WHERE chat_title_words MATCH 'title : (' || %s || ')'
+    ORDER BY chat_title_words.rowid DESC LIMIT %s"""
 
 _WANTED = "(websearch_to_tsquery('simple', %s) && to_tsquery('simple', %s))"
 # MATERIALIZED: the index of words first; the planner would rather read all messages backwards.
@@ -50,6 +56,9 @@ _TITLES_POSTGRESQL = f"""
     SELECT NULL, id FROM chat_conversation
     WHERE words @@ {_WANTED} AND owner_id = %s AND deleted_at IS NULL
     ORDER BY updated_at DESC LIMIT %s"""  # noqa: S608 (constants only)
+_TITLED_POSTGRESQL = f"""
+    SELECT id FROM chat_conversation WHERE words @@ {_WANTED}
+    ORDER BY created_at DESC LIMIT %s"""  # noqa: S608 (constants only)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +103,18 @@ def search(owner: Any, text: str, page: int = 1) -> Page:
         pages=found.paginator.num_pages,
         total=found.paginator.count,
     )
+
+
+def titled(query: Query, most: int) -> list[UUID]:
+    """Anybody's conversations with these words in their titles; of many, `most` of the newest."""
+    if not query.terms:
+        return []
+    is_sqlite = connection.vendor == "sqlite"
+    wanted = [_fts5(query)] if is_sqlite else _tsqueries(query)
+    with connection.cursor() as cursor:
+        cursor.execute(_TITLED_SQLITE if is_sqlite else _TITLED_POSTGRESQL, [*wanted, most])
+        found = cursor.fetchall()
+    return [UUID(pk) if is_sqlite else pk for (pk,) in found]
 
 
 def _hit(conversation: Conversation, message: Message | None, query: Query) -> Hit:

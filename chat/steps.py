@@ -10,14 +10,18 @@ from typing import Any
 
 from chat.events import ChatEvent, Kind
 
+WHAT_IS_ASKED = ("tool_run_id", "expires_at", "rule")
+WHAT_WAS_DECIDED = ("decision", "by", "arguments", "remember")
+
 
 @dataclass(slots=True)
 class Step:
     """One request to the model: its thinking, its text and the calls it asked for.
 
     `calls` are dicts with `id`, `name`, `arguments` and, once they ended, `result`, `outcome`
-    and `duration_ms`; before that, `state` ("requested" or "running"). `inputs` are the questions
-    of its server, with the `action` that was the answer.
+    and `duration_ms`; before that, `state` ("requested", "awaiting_approval" or "running").
+    `inputs` are the questions of its server, with the `action` that was the answer. `approval` is
+    what a person was asked before it, with the `decision` and who it was `by`.
     """
 
     reasoning: str = ""
@@ -67,6 +71,15 @@ class Steps:
         """Calls that were asked for and have not ended."""
         return [call for step in self.steps for call in step.calls if "outcome" not in call]
 
+    def waits_only(self) -> bool:
+        """Whether all that goes on is that a person is asked."""
+        calls = self.open_calls
+        return bool(calls) and all(call["state"] == "awaiting_approval" for call in calls)
+
+    def server_of(self, call_id: str) -> str:
+        """The slug of the server whose tool was asked for; empty where there is no such tool."""
+        return str(self._call(call_id).get("server", ""))
+
     def apply(self, event: ChatEvent) -> None:
         data = event.data
         match event.kind:
@@ -107,14 +120,27 @@ class Steps:
         match kind:
             case Kind.TOOL_EXECUTING:
                 self._call(data["id"])["state"] = "running"
+            case Kind.APPROVAL_REQUIRED | Kind.APPROVAL_DECIDED:
+                self._permit(self._call(data["id"]), data)
             case Kind.TOOL_RESULT:
                 self._end(self._call(data["id"]), data)
             case Kind.INPUT_REQUIRED:
                 self._call(data["call_id"]).setdefault("inputs", []).append(dict(data))
             case Kind.INPUT_GIVEN:
-                for asked in self._call(data["call_id"]).get("inputs", ()):
-                    if asked["id"] == data["id"]:
-                        asked["action"] = data["action"]
+                self._answer(self._call(data["call_id"]), data)
+
+    @staticmethod
+    def _permit(call: dict[str, Any], data: Mapping[str, Any]) -> None:
+        kept = WHAT_WAS_DECIDED if "decision" in data else WHAT_IS_ASKED
+        call["state"] = "requested" if "decision" in data else "awaiting_approval"
+        known = {name: data[name] for name in kept if name in data}
+        call["approval"] = call.get("approval", {}) | known
+
+    @staticmethod
+    def _answer(call: dict[str, Any], data: Mapping[str, Any]) -> None:
+        for asked in call.get("inputs", ()):
+            if asked["id"] == data["id"]:
+                asked["action"] = data["action"]
 
     @staticmethod
     def _end(call: dict[str, Any], data: Mapping[str, Any]) -> None:

@@ -13,6 +13,14 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def say(template: str, /, **values: object) -> str:
+    """An English sentence that people will read, though it is stored or sent on as it is here.
+
+    Marks it for the catalogue of such sentences: `told` says it in the language of who reads it.
+    """
+    return template.format_map(values)
+
+
 def size_of(text: str) -> int:
     """In bytes of UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -15,7 +15,7 @@ class Tool:
     `remote_name` is what that server calls it; it differs where two servers collide
     or where the server's name is not fit for a model's API. `fingerprint` is that of the
     definition that was offered: another one is not executed. `may_repeat`: a call whose outcome
-    is unknown may be made again.
+    is unknown may be made again. `is_read_only`, `is_destructive`: what its server says of it.
     """
 
     name: str
@@ -27,6 +27,8 @@ class Tool:
     title: str = ""
     fingerprint: str = ""
     may_repeat: bool = False
+    is_read_only: bool = False
+    is_destructive: bool = False
 
     def to_tool_definition(self) -> dict[str, Any]:
         """The entry of `tools` in an OpenAI-compatible chat-completions request."""

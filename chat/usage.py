@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any, Self, TypeVar
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from chat.language import number
+
 UNBELIEVABLE = 10**15
 Number = TypeVar("Number", int, float)
 
@@ -41,8 +46,8 @@ class Usage:
     def parts(self) -> list[str]:
         """1,204 in (1,000 cached), 356 out (300 thinking), $0.0042: those that are known."""
         parts = (
-            _words(self.input_tokens, "in", self.cached_tokens, "cached"),
-            _words(self.output_tokens, "out", self.reasoning_tokens, "thinking"),
+            _taken_in(self.input_tokens, self.cached_tokens),
+            _given_out(self.output_tokens, self.reasoning_tokens),
             dollars(self.cost),
         )
         return [part for part in parts if part]
@@ -71,11 +76,13 @@ class Total:
     @property
     def parts(self) -> list[str]:
         """4,310 tokens, $0.012, 1 answer did not say; nothing where nothing is known."""
-        answers = "1 answer" if self.silent == 1 else f"{self.silent:,} answers"
+        silent = ngettext(
+            "%(count)s answer did not say", "%(count)s answers did not say", self.silent
+        )
         parts = (
-            "" if self.tokens is None else f"{self.tokens:,} tokens",
+            "" if self.tokens is None else _("%(count)s tokens") % {"count": number(self.tokens)},
             dollars(self.cost),
-            f"{answers} did not say" if self.silent else "",
+            silent % {"count": number(self.silent)} if self.silent else "",
         )
         return [part for part in parts if part]
 
@@ -85,13 +92,21 @@ def dollars(cost: float | None) -> str:
     if cost is None:
         return ""
     places = 2 if cost == 0 else max(2, 1 - floor(log10(cost)))
-    return f"${cost:,.{places}f}"
+    return f"${number(cost, places)}"
 
 
-def _words(count: int | None, direction: str, part: int | None, kind: str) -> str:
+def _taken_in(count: int | None, cached: int | None) -> str:
     if count is None:
         return ""
-    return f"{count:,} {direction}" + (f" ({part:,} {kind})" if part else "")
+    counts = {"count": number(count), "cached": number(cached or 0)}
+    return (_("%(count)s in (%(cached)s cached)") if cached else _("%(count)s in")) % counts
+
+
+def _given_out(count: int | None, thinking: int | None) -> str:
+    if count is None:
+        return ""
+    counts = {"count": number(count), "thinking": number(thinking or 0)}
+    return (_("%(count)s out (%(thinking)s thinking)") if thinking else _("%(count)s out")) % counts
 
 
 def _sum(numbers: Iterable[Number | None]) -> Number | None:

@@ -2,45 +2,56 @@
 
 import asyncio
 import gc
+import logging
+import re
 import sys
 from collections.abc import Awaitable, Callable
-from signal import SIGINT
 from typing import Any
+from uuid import uuid4
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
+from django.db import Error
 from django.urls import path
-from servestatic import ServeStaticASGI
 
+from chat import log_ids
 from chat.consumers import SidebarConsumer
 from chat.runs import supervisor
 from chat.runs.engine import engine
+from chat.runs.leaving import shut_down
 from chat.runs.pool import in_writer
 from chat.runs.tools.servers import settle_configured_servers
+from chatsite import telemetry
 from chatsite.backpressure import paced
+from chatsite.ending import end_before
+from chatsite.floods import bound_daphne
+from chatsite.static_files import StaticFiles
 
 Application = Callable[[dict[str, Any], Callable, Callable], Awaitable[None]]
 
-SHUTDOWN_SECONDS = 8
+logger = logging.getLogger(__name__)
 SWITCH_SECONDS = 0.001
-COLLECT_AFTER = (20_000, 20, 20)
+AGAIN_SECONDS = 2
+GIVEN_ID = re.compile(rb"[0-9A-Za-z-]{8,64}")
+# The last number bounds what waits to be collected: 1 M new objects, or 10 to 20 MiB.
+COLLECT_AFTER = (20_000, 10, 5)
 
 
 def build(django_application: Any) -> "Site":
     """Everything that is served, under one application."""
+    telemetry.begin()
     sockets = URLRouter([path("ws/", SidebarConsumer.as_asgi())])
     routes = ProtocolTypeRouter(
         {
-            "http": ServeStaticASGI(
-                django_application, root=settings.STATIC_ROOT, prefix=settings.STATIC_URL
-            ),
+            "http": StaticFiles(django_application, settings.STATIC_ROOT, settings.STATIC_URL),
             "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets)),
         }
     )
     _hold_up_streams_less()
     site = Site(routes)
+    bound_daphne()
     # Under Daphne: at once, not with the first request. Somebody may be owed an ending.
     if reactor := sys.modules.get("twisted.internet.reactor"):
         reactor.callWhenRunning(lambda: asyncio.ensure_future(site.begin()))
@@ -59,28 +70,39 @@ def _hold_up_streams_less() -> None:
 class Site:
     """Begins the background work with the first event of whatever server runs it.
 
-    Daphne has no lifespan, so a Twisted trigger ends the work there; servers that have one
-    (uvicorn, hypercorn) use it.
+    Daphne has no lifespan, so signals end the work there; servers that have one (uvicorn,
+    hypercorn) use it.
     """
 
     def __init__(self, routes: Application) -> None:
         self._routes = routes
         self._beginning: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
         await self.begin()
+        log_ids.request_id.set(request_id(scope))
         is_http = scope["type"] == "http"
         await self._routes(scope, receive, paced(send) if is_http else send)
 
     async def begin(self) -> None:
         """Once per process; later callers wait for the first."""
         if self._beginning is None:
-            self._beginning = asyncio.ensure_future(_begin())
+            self._beginning = asyncio.ensure_future(self._begin())
         if not self._beginning.done():
             await asyncio.shield(self._beginning)
+
+    async def _begin(self) -> None:
+        reactor = sys.modules.get("twisted.internet.reactor")
+        if reactor is not None and getattr(reactor, "running", False):
+            end_before(reactor)
+        # First, so that whoever goes on with an answer finds the servers where they are now.
+        if not await _settled():
+            self._settling = asyncio.ensure_future(_settle_later())
+        supervisor.watch_over(engine())
 
     async def _lifespan(self, receive: Callable, send: Callable) -> None:
         while True:
@@ -89,25 +111,29 @@ class Site:
                 await self.begin()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await supervisor.shut_down(drain_seconds=settings.DRAIN_SECONDS)
+                await shut_down(drain_seconds=settings.DRAIN_SECONDS)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
 
-async def _begin() -> None:
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and getattr(reactor, "running", False):
-        reactor.addSystemEventTrigger("before", "shutdown", _end_under_twisted)
-    await in_writer(settle_configured_servers)
-    supervisor.watch_over(engine())
+def request_id(scope: dict[str, Any]) -> str:
+    """The proxy's, so that its log and ours can be put side by side; else a new one."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given.decode() if GIVEN_ID.fullmatch(given) else uuid4().hex
 
 
-def _end_under_twisted() -> Any:
-    """A Deferred: Twisted waits for it before it stops the loop."""
-    from twisted.internet.defer import Deferred
+async def _settled() -> bool:
+    """Whether the database was there, and knows of the configured servers."""
+    try:
+        await in_writer(settle_configured_servers)
+    except Error as error:
+        logger.error("The database cannot be used yet: %s", str(error).strip())
+        return False
+    return True
 
-    # Ctrl-C: a person is waiting.
-    is_hurried = getattr(sys.modules["twisted.internet.reactor"], "_exitSignal", 0) == SIGINT
-    drain = 0 if is_hurried else settings.DRAIN_SECONDS
-    ending = asyncio.wait_for(supervisor.shut_down(drain_seconds=drain), drain + SHUTDOWN_SECONDS)
-    return Deferred.fromFuture(asyncio.ensure_future(ending))
+
+async def _settle_later() -> None:
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        if await _settled():
+            return

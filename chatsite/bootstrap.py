@@ -1,5 +1,9 @@
 """The first step of `make run`: a virtual environment with what is pinned, and a .env.
 
+    bootstrap.py [--into FOLDER] [FILE ...]
+
+In .venv there is always what requirements.txt pins; another folder is for tools that look at it.
+
 Standard library only, and no syntax that an old Python could not read: it must be able to say
 that it is too old.
 """
@@ -13,10 +17,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 FIRST_LINE = "# Settings of this installation; .env.example explains all of them.\n"
+INCLUDED = re.compile(r"^-r\s+(\S+)", re.MULTILINE)
 SECRET_KEY_LINE = re.compile(r"^\s*(export\s+)?SECRET_KEY\s*=\s*\S", re.MULTILINE)
 
 
@@ -27,7 +30,11 @@ def main(arguments):
             "it: make run PYTHON=python3.12" % (OLDEST + sys.version_info[:2])
         )
     try:
-        make_environment(arguments or ["requirements.txt"])
+        if arguments[:1] == ["--into"]:
+            make_environment(ROOT / arguments[1], arguments[2:])
+        else:
+            others = [name for name in arguments if name != "requirements.txt"]
+            make_environment(ROOT / ".venv", ["requirements.txt"] + others)
         write_env()
     except PermissionError as error:
         sys.exit(
@@ -38,23 +45,31 @@ def main(arguments):
         sys.exit("Installing failed (%s); the lines above say why." % error)
 
 
-def make_environment(files):
-    """Install exactly what the files pin, once for each state of the files."""
-    wanted = hashlib.sha256()
-    for name in ["requirements.txt"] + files:
-        wanted.update((ROOT / name).read_bytes())
-    stamp = VENV / ("installed-" + "-".join(Path(name).stem for name in files))
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted.hexdigest():
+def make_environment(folder, files):
+    """Install exactly what the files pin, once for each state of the files.
+
+    requirements.txt has a hash for each of its packages, which pip then insists on.
+    """
+    wanted = hashlib.sha256("".join(map(pinned, files)).encode()).hexdigest()
+    python = folder / "bin" / "python"
+    stamp = folder / ("installed-" + "-".join(Path(name).stem for name in files))
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     # Made here: what venv says of a folder that it may not write to is no help.
-    VENV.mkdir(exist_ok=True)
-    print("Installing what is needed into .venv …", flush=True)
-    if not PYTHON.exists():
-        run([sys.executable, "-m", "venv", str(VENV)])
+    folder.mkdir(exist_ok=True)
+    print("Installing what is needed into %s …" % folder.name, flush=True)
+    if not python.exists():
+        run([sys.executable, "-m", "venv", str(folder)])
     for name in files:
         options = ["--quiet", "--disable-pip-version-check", "--no-input"]
-        run([str(PYTHON), "-m", "pip", "install", *options, "-r", str(ROOT / name)])
-    stamp.write_text(wanted.hexdigest())
+        run([str(python), "-m", "pip", "install", *options, "-r", str(ROOT / name)])
+    stamp.write_text(wanted)
+
+
+def pinned(name):
+    """The text of a file, and of those that it includes."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return text + "".join(map(pinned, INCLUDED.findall(text)))
 
 
 def run(command):

@@ -2,21 +2,40 @@
 
 Django gives each request a thread of its own, with its own database connection, until the
 response is complete. For a stream that would be hours; and starting a thread holds up the event
-loop, and with it every stream. Here all requests share a few threads that live on.
+loop, and with it every stream. Here all requests share a few threads that live on, and a request
+that needs none is not handed to one just to be begun and ended.
 See docs/decisions/0003-sse-from-a-view.md.
 """
 
+import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django import setup
+from django.core import signals
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import set_script_prefix
+
+from chatsite.floods import Bounded, refuse
 
 THREADS = 12
+
+
+class Thread(ThreadPoolExecutor):
+    """One thread; `is_used`: something ran in it since that was last said to be over."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(1, thread_name_prefix=name)
+        self.is_used = False
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.is_used = True
+        return super().submit(*args, **kwargs)
 
 
 class Handler(ASGIHandler):
@@ -24,20 +43,72 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads: list[tuple[ThreadSensitiveContext, ThreadPoolExecutor]] = []
+        self._threads: list[tuple[ThreadSensitiveContext, Thread]] = []
         for number in range(THREADS):
-            context = ThreadSensitiveContext()
-            thread = ThreadPoolExecutor(1, thread_name_prefix=f"request-{number}")
+            context, thread = ThreadSensitiveContext(), Thread(f"request-{number}")
             SyncToAsync.context_to_thread_executor[context] = thread
             self._threads.append((context, thread))
         self._next = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
-        token = SyncToAsync.thread_sensitive_context.set(self._quietest())
+        context, thread = self._quietest()
+        token = SyncToAsync.thread_sensitive_context.set(context)
         try:
-            await self.handle(scope, receive, send)
+            bounded = Bounded(receive)
+            try:
+                body = await self.read_body(bounded)
+            except RequestAborted:
+                if bounded.is_flood:
+                    await refuse(send)
+                return
+            with body:
+                await self._handle(scope, body, thread, receive, send)
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
+
+    async def _handle(
+        self, scope: dict[str, Any], body: Any, thread: Thread, receive: Callable, send: Callable
+    ) -> None:
+        """As ASGIHandler.handle, but its signals are sent where the request's connections are.
+
+        Nothing that listens to them waits: they look after connections that were used.
+        """
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, response = self.create_request(scope, body)
+        if request is not None:
+            response = await self._respond(request, receive, send)
+        elif response is not None:
+            await self.send_response(response, send)
+        # Without a response nothing is to be closed but the connections.
+        end = response.close if response else _finish
+        if thread.is_used:
+            thread.is_used = False
+            await sync_to_async(end, thread_sensitive=True)()
+        else:
+            end()
+
+    async def _respond(
+        self, request: HttpRequest, receive: Callable, send: Callable
+    ) -> HttpResponseBase | None:
+        """The response that was sent; None if its reader left before there was one."""
+        answering = asyncio.create_task(self._answer(request, send))
+        leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            answering.cancel()
+        with suppress(asyncio.CancelledError):
+            return await answering
+        return None
+
+    async def _answer(self, request: HttpRequest, send: Callable) -> HttpResponseBase:
+        response: HttpResponseBase = await self.run_get_response(request)
+        # Whoever leaves in the middle of it leaves a response all the same.
+        with suppress(asyncio.CancelledError):
+            await self.send_response(response, send)
+        return response
 
     async def listen_for_disconnect(self, receive: Callable) -> None:
         """Ends when the reader leaves; an exception would be nobody's while the server stops."""
@@ -49,11 +120,18 @@ class Handler(ASGIHandler):
         """Most parts of a stream are small; nothing is to be cut there."""
         return [(data, True)] if len(data) <= cls.chunk_size else super().chunk_bytes(data)
 
-    def _quietest(self) -> ThreadSensitiveContext:
+    def _quietest(self) -> tuple[ThreadSensitiveContext, Thread]:
         """In turn, but not behind somebody's long page."""
         self._next = (self._next + 1) % THREADS
         order = self._threads[self._next :] + self._threads[: self._next]
-        return min(order, key=lambda pair: pair[1]._work_queue.qsize())[0]
+        for pair in order:
+            if not pair[1]._work_queue.qsize():
+                return pair
+        return min(order, key=lambda pair: pair[1]._work_queue.qsize())
+
+
+def _finish() -> None:
+    signals.request_finished.send(sender=Handler)
 
 
 def get_handler() -> Handler:

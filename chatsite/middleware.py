@@ -7,16 +7,31 @@ See docs/decisions/0003-sse-from-a-view.md.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from csp import middleware as csp
+from csp.utils import build_policy
+from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
+
+from chat.language import language_of
+from chat.models.sessions import SessionStore
+from chat.runs import pool
+from chat.views.access import is_api
+
+
+@cache
+def _policy() -> str:
+    return build_policy()
 
 
 class OnTheLoop(MiddlewareMixin):
@@ -38,11 +53,22 @@ class OnTheLoop(MiddlewareMixin):
 
 
 class SecurityMiddleware(OnTheLoop, security.SecurityMiddleware):
-    pass
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        return super().process_response(request, response)
 
 
 class CSPMiddleware(OnTheLoop, csp.CSPMiddleware):
-    pass
+    """The policy is the same for every response, so it is put together once."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if settings.DEBUG:
+            # Django's own pages of errors have scripts in them.
+            return super().process_response(request, response)
+        response.headers.setdefault("Content-Security-Policy", _policy())
+        return response
 
 
 class CommonMiddleware(OnTheLoop, common.CommonMiddleware):
@@ -58,8 +84,42 @@ class XFrameOptionsMiddleware(OnTheLoop, clickjacking.XFrameOptionsMiddleware):
 
 
 class SessionMiddleware(OnTheLoop, sessions.SessionMiddleware):
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        store = cast(SessionStore, request.session)
+        store.user_agent = request.headers.get("User-Agent", "")
+
     def may_wait(self, request: HttpRequest) -> bool:
         return request.session.modified
+
+
+class LanguageMiddleware(OnTheLoop):
+    """Pages are in the language of who reads them; what programs get needs none."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not is_api(request):
+            language = language_of(request)
+            translation.activate(language)
+            pool.language.set(language)
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.headers.setdefault("Content-Language", translation.get_language() or "")
+            patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        return response
+
+
+class NotKeptMiddleware(OnTheLoop):
+    """Browsers keep no page of signing in: there are keys and codes on them."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if request.path.startswith("/accounts/"):
+            response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 class MessageMiddleware(OnTheLoop, messages.MessageMiddleware):

@@ -1,139 +1,25 @@
-"""Settings. The only reader of the environment; `.env` beside manage.py is read too.
+"""Settings, from the environment and `.env` beside manage.py; see env.py.
 
-`.env.example` explains every variable. Nonsense fails here, at start, with a sentence.
+Those of the site, of signing in, of storage and of what browsers refuse have a file each beside
+this one. `.env.example` explains every variable. Nonsense fails here, at start, with a sentence.
 """
 
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-import environ
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
 from chat.mcp.config_file.read import read_config
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-
-
-def positive(name: str, default: float, *, zero: bool = False) -> float:
-    """A number above 0 (or at least 0), or a sentence that says what was found instead."""
-    text = env.str(name, default="") or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if value < 0 or (value == 0 and not zero) or value != value or value > 1e12:
-        lowest = "0 or more" if zero else "above 0"
-        raise ImproperlyConfigured(f"{name} must be a number {lowest}; it is {text!r}.")
-    return value
-
-
-def whole(name: str, default: int, *, zero: bool = False) -> int:
-    value = positive(name, default, zero=zero)
-    if value != int(value):
-        raise ImproperlyConfigured(f"{name} must be a whole number; it is {value}.")
-    return int(value)
-
-
-def web_address(name: str) -> str:
-    """An http(s) URL without its last slash, or "" where the variable is not set."""
-    url = env.str(name, default="").strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if url and not valid:
-        raise ImproperlyConfigured(f"{name} must be an http:// or https:// address; it is {url!r}.")
-    return url
-
-
-def switch(name: str, *, default: bool) -> bool:
-    text = env.str(name, default="").strip().lower() or str(default).lower()
-    if text not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
-        raise ImproperlyConfigured(f"{name} must be true or false; it is {text!r}.")
-    return text in {"1", "true", "yes", "on"}
-
-
-# -- the site ---------------------------------------------------------------------------
-SITE_NAME = env.str("SITE_NAME", default="") or "Ferryline"
-DEBUG = switch("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="debug-only" if DEBUG else "")
-if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is not set. `make run` writes one into .env; elsewhere set it to a long "
-        "random text, and keep it."
-    )
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-if "*" in ALLOWED_HOSTS and not DEBUG:
-    raise ImproperlyConfigured(
-        "ALLOWED_HOSTS is '*', which lets anybody forge links to this site. "
-        "Name your hosts, as in ALLOWED_HOSTS=chat.example.org."
-    )
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-HOST = env.str("HOST", default="") or "127.0.0.1"
-PORT = whole("PORT", 8000, zero=True)
-# Set behind a proxy that speaks HTTPS to the world and tells us so.
-HTTPS = switch("HTTPS", default=False)
-ADMIN_USERNAME = env.str("ADMIN_USERNAME", default="") or "admin"
-ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
-
-# -- storage ----------------------------------------------------------------------------
-SQLITE_SYNCHRONOUS = (env.str("SQLITE_SYNCHRONOUS", default="") or "NORMAL").upper()
-if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL"}:
-    raise ImproperlyConfigured(
-        "SQLITE_SYNCHRONOUS must be NORMAL (an answer survives kill -9) or FULL (and a power loss)."
-    )
-DATABASES = {
-    "default": env.db_url_config(
-        env.str("DATABASE_URL", default="") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
-    ),
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
-        # Take the write lock at BEGIN: a read that turns into a write would fail at once.
-        "transaction_mode": "IMMEDIATE",
-        "init_command": (
-            f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; "
-            "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864; "
-            # A task of its own does it, so that no answer waits: runs/upkeep/checkpoints.py.
-            "PRAGMA wal_autocheckpoint=10000"
-        ),
-    }
-else:
-    DATABASES["default"]["OPTIONS"] = {
-        # Who waits asks again (chat/runs/pool.py): the pool's own pauses would grow to minutes.
-        "pool": {"min_size": 2, "max_size": 12, "timeout": 2, "reconnect_timeout": 1},
-        # A PostgreSQL whose machine is gone is noticed within seconds, not hours.
-        **{"connect_timeout": 5, "tcp_user_timeout": 10_000},
-        **{"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
-        # What the address asks for, such as sslmode.
-        **DATABASES["default"].get("OPTIONS", {}),
-    }
-    # A connection of the pool that has died is replaced before somebody gets it.
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# What tools give back as files. Served by chat/views/attachments.py alone; nobody else reads it.
-MEDIA_ROOT = Path(env.str("MEDIA_DIR", default="") or BASE_DIR / "media")
-FILE_UPLOAD_PERMISSIONS = 0o600
-FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-
-REDIS_URL = env.str("REDIS_URL", default="").strip()
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
-    }
-    if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
-}
+from chatsite import logs, refusals
+from chatsite.env import BASE_DIR, env, positive, redaction, switch, web_address, whole
+from chatsite.settings_security import *
+from chatsite.settings_sign_in import *
+from chatsite.settings_site import *
+from chatsite.settings_storage import *
 
 # -- the model --------------------------------------------------------------------------
 OPENROUTER_API_KEY = env.str("OPENROUTER_API_KEY", default="").strip()
@@ -173,11 +59,13 @@ MAX_TOOL_ITERATIONS = whole("MAX_TOOL_ITERATIONS", 10)
 TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
 TOOL_TOTAL_TIMEOUT_SECONDS = positive("TOOL_TOTAL_TIMEOUT_SECONDS", 600)
 INPUT_TIMEOUT_SECONDS = positive("INPUT_TIMEOUT_SECONDS", 600)
+APPROVAL_TIMEOUT_HOURS = positive("APPROVAL_TIMEOUT_HOURS", 24)
 MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=False)
 # What `${NAME}` in the configuration of a server may stand for. Never what is ours.
 OWN_SECRETS = {
-    *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD"),
+    *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD"),
     *("OPENROUTER_API_KEY", "LLM_API_KEY", "MCP_API_KEY", "MCP_TOKEN_KEY"),
+    *("METRICS_TOKEN", "EMAIL_URL", "OIDC_CLIENT_SECRET", "SENTRY_DSN"),
 }
 MCP_SECRETS = {name: value for name, value in os.environ.items() if name not in OWN_SECRETS}
 MCP_CONFIG = env.str("MCP_CONFIG", default="").strip()
@@ -201,7 +89,30 @@ if RUN_RECOVERY not in {"continue", "interrupt"}:
     raise ImproperlyConfigured(
         "RUN_RECOVERY must be continue (go on where a crash cut an answer) or interrupt (end it)."
     )
+# For Prometheus; without it there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured(
+        "METRICS_TOKEN is too short: it must be a random text of 16 characters or more."
+    )
 DRAIN_SECONDS = positive("DRAIN_SECONDS", 20, zero=True)
+
+# -- retention --------------------------------------------------------------------------
+# In days; 0: for ever.
+RETENTION_EVENTS_DAYS = positive("RETENTION_EVENTS_DAYS", 0, zero=True)
+RETENTION_RESULTS_DAYS = positive("RETENTION_RESULTS_DAYS", 0, zero=True)
+RETENTION_CONVERSATIONS_DAYS = positive("RETENTION_CONVERSATIONS_DAYS", 0, zero=True)
+
+# -- redaction --------------------------------------------------------------------------
+# `token` alone is not among them: page after page is fetched by one.
+REDACT_KEYS = (
+    env.str("REDACT_KEYS", default="").strip()
+    or "password,passwd,secret,client_secret,api_key,apikey,access_token,refresh_token,"
+    "authorization,private_key"
+)
+
+
+REDACTION = redaction(REDACT_KEYS, env.str("REDACT_PATTERNS", default=""))
 
 # -- limits -----------------------------------------------------------------------------
 MAX_ACTIVE_RUNS_PER_USER = whole("MAX_ACTIVE_RUNS_PER_USER", 8)
@@ -209,6 +120,9 @@ MAX_RUN_STARTS_PER_MINUTE = whole("MAX_RUN_STARTS_PER_MINUTE", 60, zero=True)
 MAX_MESSAGE_CHARACTERS = whole("MAX_MESSAGE_CHARACTERS", 100_000)
 # UTF-8 needs at most four bytes a character, a JSON or form escape at most twelve.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * MAX_MESSAGE_CHARACTERS + 65_536
+# The file of a conversation; and the largest body that is taken at all, with a form around it.
+MAX_IMPORT_BYTES = 10 << 20
+MAX_BODY_BYTES = max(MAX_IMPORT_BYTES, DATA_UPLOAD_MAX_MEMORY_SIZE) + (1 << 20)
 
 # -- Django -----------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -216,21 +130,30 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "chat",
 ]
 MIDDLEWARE = [
     "chatsite.middleware.SecurityMiddleware",
     "chatsite.middleware.CSPMiddleware",
+    "chatsite.middleware.NotKeptMiddleware",
     "chatsite.middleware.SessionMiddleware",
+    "chatsite.middleware.LanguageMiddleware",
     "chatsite.middleware.CommonMiddleware",
     "chat.views.access.TokenMiddleware",
     "chatsite.middleware.CsrfViewMiddleware",
     "chatsite.middleware.AuthenticationMiddleware",
     "chatsite.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "chatsite.middleware.XFrameOptionsMiddleware",
 ]
 # These checks look for Django's own names of the three; ours are the same middleware.
@@ -244,6 +167,8 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # Almost every template says something.
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -266,43 +191,46 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env.str("STATIC_DIR", default="") or BASE_DIR / "staticfiles")
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "chatsite.static_files.Storage"},
+}
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "chatsite.formats"
+LANGUAGE_COOKIE_NAME = "language"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# -- security ---------------------------------------------------------------------------
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "object-src": [NONE],
-        "base-uri": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_HTTPONLY = True
-SECURE_SSL_REDIRECT = False
-if HTTPS:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_HSTS_SECONDS = 31_536_000
+# -- operations -------------------------------------------------------------------------
+# Of all that serve this site; what uvicorn starts by itself is seen without it.
+PROCESSES = max(whole("PROCESSES", 1), refusals.processes_here(sys.argv, os.environ))
+PROBLEMS = [refusals.lonely(PROCESSES, REDIS_URL)]
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    PROBLEMS += [refusals.far_away(Path(DATABASES["default"]["NAME"]), refusals.mounts())]
+# On one's own machine, without a proxy, it is oneself who may write there.
+if HTTPS and any(server.command for server in MCP_CONFIG_SERVERS):
+    PROBLEMS += [refusals.writable_programs(BASE_DIR / MCP_CONFIG)]
+for problem in filter(None, PROBLEMS):
+    raise ImproperlyConfigured(problem)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}
-    },
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "chat": {"level": "INFO"},
-        # Every 404 of a scanner is not worth a line.
-        "django.request": {"level": "ERROR"},
-    },
-}
+# Where to, if anywhere; see chatsite/telemetry.py.
+SENTRY_DSN = web_address("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = web_address("OTEL_EXPORTER_OTLP_ENDPOINT")
+LOG_FORMAT = (env.str("LOG_FORMAT", default="") or ("json" if HTTPS else "text")).lower()
+if LOG_FORMAT not in {"json", "text"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be json or text; it is {LOG_FORMAT!r}.")
+NEVER_LOGGED = [
+    *(SECRET_KEY, *SECRET_KEY_FALLBACKS, ADMIN_PASSWORD, LLM_API_KEY, MCP_API_KEY),
+    *(MCP_TOKEN_KEY, METRICS_TOKEN, SENTRY_DSN, DATABASES["default"].get("PASSWORD") or ""),
+    *(
+        OIDC_CLIENT_SECRET,
+        urlsplit(SENTRY_DSN).username or "",
+        unquote(urlsplit(REDIS_URL).password or ""),
+        vars().get("EMAIL_HOST_PASSWORD") or "",
+    ),
+]
+LOGGING = logs.configuration(LOG_FORMAT, NEVER_LOGGED)

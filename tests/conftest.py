@@ -1,9 +1,12 @@
 """One running product for the whole suite: a real server process, a real database, scripted
 servers for the model and the tools. Each test has its own people in it.
+
+Where several processes share the tests, each of them has all of that for itself.
 """
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,14 +15,18 @@ from typing import Any
 
 import pytest
 
+from tests.servers.certificates import Certificates
+from tests.workers import own_database, own_redis
+
 FOLDER = Path(tempfile.mkdtemp(prefix="ferryline-tests-"))
 # Before Django is set up. Empty values win over a developer's own .env.
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "chatsite.settings",
     "SECRET_KEY": "a key for tests only, long enough to be silent about it 0123456789",
-    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", f"sqlite:///{FOLDER}/db.sqlite3"),
-    "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+    "DATABASE_URL": own_database() or f"sqlite:///{FOLDER}/db.sqlite3",
+    "REDIS_URL": own_redis(),
     "MEDIA_DIR": f"{FOLDER}/media",
+    "STATIC_DIR": f"{FOLDER}/static",
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "DEBUG": "false",
     "DRAIN_SECONDS": "1",
@@ -27,6 +34,8 @@ os.environ |= {
     "TITLE_BY_MODEL": "false",
     # The servers that tests add in the admin listen on this machine.
     "MCP_ALLOW_PRIVATE_NETWORKS": "true",
+    # One authority instead of all of the world's: reading those is most of making a client.
+    "SSL_CERT_FILE": str(Certificates(FOLDER).authority),
     **dict.fromkeys(
         [
             "OPENROUTER_API_KEY",
@@ -37,6 +46,7 @@ os.environ |= {
             "MCP_SERVER_URL",
             "MCP_API_KEY",
             "MCP_TOKEN_KEY",
+            "METRICS_TOKEN",
             "MCP_CONFIG",
             "DEMO_MCP_URL",
             "RUN_RECOVERY",
@@ -49,6 +59,12 @@ os.environ |= {
             "MAX_RUN_STARTS_PER_MINUTE",
             "MAX_MESSAGE_CHARACTERS",
             "CSRF_TRUSTED_ORIGINS",
+            "TRUSTED_PROXIES",
+            "ALLOW_SIGNUP",
+            "EMAIL_URL",
+            "EMAIL_FROM",
+            *("OIDC_NAME", "OIDC_SERVER_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"),
+            "OIDC_ALLOW_SIGNUP",
         ],
         "",
     ),
@@ -63,15 +79,25 @@ from django.core.management import call_command
 from django.db import connections
 
 from chat.models import MCPServer
+from tests import sse
+from tests.document import check_event
 from tests.people import Person
+from tests.prepared import migrate
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.site import Site
 
+sse.CHECKS.append(check_event)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[None]:
-    call_command("migrate", verbosity=0)
+    if connections["default"].vendor == "sqlite":
+        migrate(os.environ["DATABASE_URL"])
     yield
     connections.close_all()
 
@@ -120,6 +146,7 @@ def add_server(database: None) -> Iterator[Callable[..., MCPServer]]:
 
     def add(person: Person, url: str, slug: str = "", **values: Any) -> MCPServer:
         name = slug or f"server-{secrets.token_hex(4)}"
+        values.setdefault("is_trusted", True)
         server = MCPServer.objects.create(name=name.title(), slug=name, url=url, **values)
         added.append(server)
         group = Group.objects.create(name=secrets.token_hex(8))

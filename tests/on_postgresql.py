@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 
-from tests.servers.postgresql import PostgreSQL
+from tests.prepared import migrate
+from tests.servers.postgresql import PostgreSQL, make_database
 from tests.servers.programs import find
 from tests.servers.redis import Redis
+from tests.workers import MIGRATED
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +20,7 @@ def main(arguments: list[str]) -> int:
         print(f"Left out: the tests on PostgreSQL and Redis ({', '.join(missing)} not installed).")
         return 1 if os.environ.get("CI") else 0
     with PostgreSQL() as database, Redis() as redis:
+        migrate(make_database(database.url, MIGRATED), os.environ | {"SECRET_KEY": "of nobody"})
         places = {"TEST_DATABASE_URL": database.url, "TEST_REDIS_URL": redis.url}
         command = [sys.executable, "-m", "pytest", *arguments]
         return subprocess.run(command, env=os.environ | places, check=False).returncode

@@ -3,15 +3,16 @@
 import secrets
 from functools import cache, cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.backends.db import SessionStore
 
 from chat.models import ApiToken
+from chat.models.sessions import SessionStore
+from tests.document import check_response
 from tests.servers.site import Site
 
 PASSWORD = "correct horse battery staple"
@@ -71,9 +72,10 @@ class Person:
 
     @cached_property
     def api(self) -> httpx.Client:
-        return self._client(headers=self.headers)
+        hooks = {"response": [check_response]}
+        return self._client(headers=self.headers, event_hooks=hooks)
 
-    def _client(self, **options: dict[str, str]) -> httpx.Client:
+    def _client(self, **options: dict[str, Any]) -> httpx.Client:
         client = httpx.Client(base_url=self.site.url, timeout=30, **options)  # type: ignore[arg-type]
         self._clients.append(client)
         return client

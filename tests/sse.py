@@ -8,6 +8,10 @@ from typing import Any
 
 import httpx
 
+MOST_SECONDS = 180
+# What each event is held against; conftest.py fills it, once there is Django.
+CHECKS: list[Callable[[str, dict[str, Any]], None]] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -20,9 +24,13 @@ class Frame:
 
 
 def frames(response: httpx.Response) -> Iterator[Frame]:
-    """The events of a stream as they arrive; comments are passed over."""
-    rest = b""
+    """The events of a stream as they arrive; comments are passed over.
+
+    Fails after MOST_SECONDS: signs of life would keep it open for as long as a person is asked.
+    """
+    rest, deadline = b"", time.monotonic() + MOST_SECONDS
     for chunk in response.iter_raw():
+        assert time.monotonic() < deadline, f"the stream was open for {MOST_SECONDS} s"
         *blocks, rest = (rest + chunk).split(b"\n\n")
         for block in blocks:
             if not block.startswith(b":"):
@@ -34,7 +42,10 @@ def parse(raw: str) -> Frame:
     lines = raw.split("\n")
     assert [line.partition(": ")[0] for line in lines] == ["id", "event", "data"], raw
     number, event, data = (line.partition(": ")[2] for line in lines)
-    return Frame(int(number), event, json.loads(data), raw)
+    frame = Frame(int(number), event, json.loads(data), raw)
+    for check in CHECKS:
+        check(event, frame.data)
+    return frame
 
 
 def ask(client: httpx.Client, message: str, **body: str) -> list[Frame]:

@@ -2,11 +2,43 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
-from chat.admin import access, authorisations, conversations, runs, servers, tool_runs, tools
+from chat.admin import (
+    access,
+    authorisations,
+    conversations,
+    invitations,
+    ledger,
+    people,
+    policy,
+    quotas,
+    runs,
+    second_factors,
+    servers,
+    staff_access,
+    tool_runs,
+    tools,
+)
 
-__all__ = ["access", "authorisations", "conversations", "runs", "servers", "tool_runs", "tools"]
+__all__ = [
+    "access",
+    "authorisations",
+    "conversations",
+    "invitations",
+    "ledger",
+    "people",
+    "policy",
+    "quotas",
+    "runs",
+    "second_factors",
+    "servers",
+    "staff_access",
+    "tool_runs",
+    "tools",
+]
 
-admin.site.site_header = f"{settings.SITE_NAME} · logs"
+admin.site.site_header = format_lazy("{} · {}", settings.SITE_NAME, _("logs"))
 admin.site.site_title = settings.SITE_NAME
-admin.site.index_title = "Logs and settings"
+admin.site.index_title = _("Logs and settings")

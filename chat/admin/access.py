@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import ApiToken
 
@@ -24,9 +25,10 @@ class ApiTokenAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         token, text = ApiToken.issue(obj.owner, obj.name)
         obj.pk = token.pk
-        messages.warning(request, f"The token is {text} — copy it now, it is not shown again.")
+        sentence = _("The token is %(token)s — copy it now, it is not shown again.")
+        messages.warning(request, sentence % {"token": text})
 
-    @admin.action(description="Revoke")
+    @admin.action(description=_("Revoke"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
-        messages.success(request, f"Revoked: {count}.")
+        messages.success(request, _("Revoked: %(count)s.") % {"count": count})

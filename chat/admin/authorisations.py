@@ -10,9 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from chat.admin.shown import state_mark
+from chat.language import told
 from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer, Unreadable, unseal
 from chat.runs.tools.authorisations import enter_client, send_away
@@ -24,12 +26,12 @@ Authorisation = MCPServer.Authorisation
 class ClientForm(forms.Form):
     """What an authorisation server gave an admin who registered this site there."""
 
-    client_id = forms.CharField(label="Client ID", max_length=500, required=False)
+    client_id = forms.CharField(label=_("Client ID"), max_length=500, required=False)
     client_secret = forms.CharField(
         max_length=1000,
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Is kept encrypted and never shown again.",
+        help_text=_("Is kept encrypted and never shown again."),
     )
 
 
@@ -48,19 +50,19 @@ class MCPAuthorisationAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description="acts for", ordering="user__username")
+    @admin.display(description=_("acts for"), ordering="user__username")
     def whom(self, authorisation: MCPAuthorisation) -> str:
-        return str(authorisation.user or "everybody")
+        return str(authorisation.user or _("everybody"))
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, authorisation: MCPAuthorisation) -> str:
         if authorisation.refused_at:
-            return state_mark("unauthorised", "ended")
+            return state_mark("unauthorised", _("ended"))
         try:
             unseal(authorisation.sealed)
         except Unreadable:
-            return state_mark("unauthorised", "kept with another key")
-        return state_mark("ready", "authorised")
+            return state_mark("unauthorised", _("kept with another key"))
+        return state_mark("ready", _("authorised"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -96,7 +98,7 @@ def request_shared(request: HttpRequest, slug: str) -> HttpResponse:
             redirect_uri=callback_address(request),
         )
     except AuthorisationFailed as error:
-        return _show(request, server, problem=str(error), status=502)
+        return _show(request, server, problem=told(error), status=502)
     return _show(request, server, address=address, host=urlsplit(address).netloc)
 
 
@@ -107,7 +109,7 @@ def keep_client(request: HttpRequest, slug: str) -> HttpResponseBase:
     if not form.is_valid():
         return _show(request, server, form=form, status=400)
     enter_client(server, form.cleaned_data["client_id"], form.cleaned_data["client_secret"])
-    messages.success(request, "Kept. It is used from the next authorisation on.")
+    messages.success(request, _("Kept. It is used from the next authorisation on."))
     return redirect(reverse("admin:authorise_server", kwargs={"slug": slug}))
 
 
@@ -122,7 +124,7 @@ def _show(
 ) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": f"Authorise {server.name}",
+        "title": _("Authorise %(server)s") % {"server": server.name},
         "server": server,
         "is_shared": server.authorisation == Authorisation.SHARED,
         "is_personal": server.authorisation == Authorisation.PERSONAL,

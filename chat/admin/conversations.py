@@ -4,15 +4,18 @@ from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
 
 from chat.admin.shown import LogAdmin, link_to, preformatted
-from chat.models import Conversation, Message
+from chat.language import number
+from chat.models import Conversation, Message, StaffAccess
 
 MESSAGES_SHOWN = 200
 
 
 @admin.register(Conversation)
 class ConversationAdmin(LogAdmin):
+    noted_as = StaffAccess.What.CONVERSATION
     list_display = ("title_or_none", "owner", "message_count", "created_at", "updated_at")
     list_select_related = ("owner",)
     search_fields = ("title", "owner__username")
@@ -28,15 +31,15 @@ class ConversationAdmin(LogAdmin):
         said = Subquery(counted, output_field=IntegerField())
         return super().get_queryset(request).annotate(said_count=said)
 
-    @admin.display(description="title", ordering="title")
+    @admin.display(description=_("title"), ordering="title")
     def title_or_none(self, conversation: Conversation) -> str:
         return str(conversation)
 
-    @admin.display(description="messages", ordering="said_count")
+    @admin.display(description=_("messages"), ordering="said_count")
     def message_count(self, conversation: Conversation) -> int:
         return int(getattr(conversation, "said_count", 0) or 0)
 
-    @admin.display(description="messages")
+    @admin.display(description=_("messages"))
     def said(self, conversation: Conversation) -> str:
         messages = conversation.messages.order_by("pk")[:MESSAGES_SHOWN]
         shown = format_html_join(
@@ -48,9 +51,11 @@ class ConversationAdmin(LogAdmin):
             ),
         )
         more = max(0, self.message_count(conversation) - MESSAGES_SHOWN)
-        return format_html("{}{}", shown, f"And {more:,} more." if more else "")
+        return format_html(
+            "{}{}", shown, _("And %(count)s more.") % {"count": number(more)} if more else ""
+        )
 
-    @admin.display(description="runs")
+    @admin.display(description=_("runs"))
     def runs_made(self, conversation: Conversation) -> str:
         runs = conversation.runs.order_by("created_at")[:MESSAGES_SHOWN]
         return format_html_join(

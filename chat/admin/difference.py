@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
 Kind = Literal["same", "removed", "added", "gap"]
 MAX_CHARACTERS = 40_000
-MORE = "… and more, which is not shown."
+MORE = _("… and more, which is not shown.")
 CONTEXT_LINES = 3
 # Blank, and in none of the categories that say so.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -50,7 +53,7 @@ def words(old: str, new: str) -> list[Piece]:
     grouped = itertools.groupby(pieces, key=lambda piece: piece.kind)
     joined = [Piece(kind, "".join(piece.text for piece in group)) for kind, group in grouped]
     is_cut = max(len(old), len(new)) > MAX_CHARACTERS
-    return [*joined, Piece("gap", MORE)] if is_cut else joined
+    return [*joined, Piece("gap", str(MORE))] if is_cut else joined
 
 
 def pretty(value: Mapping[str, Any]) -> str:
@@ -97,4 +100,7 @@ def _pieces(
 
 
 def _gap(count: int) -> list[Piece]:
-    return [Piece("gap", f"{count} equal line{'s' if count > 1 else ''}")] if count > 0 else []
+    if count < 1:
+        return []
+    lines = ngettext("%(count)s equal line", "%(count)s equal lines", count)
+    return [Piece("gap", lines % {"count": count})]

@@ -10,8 +10,11 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Q, QuerySet, TextChoices, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chat.admin.shown import duration
+from chat.language import number
 from chat.models import MCPServer, MCPTool, ToolRun, ToolRunState
 
 DAYS = 7
@@ -23,11 +26,11 @@ FAILED = (ToolRunState.TOOL_ERROR, ToolRunState.TIMEOUT, ToolRunState.LOST, Tool
 class ToolState(TextChoices):
     """What has become of a tool; the first of these that is true of it."""
 
-    GONE = "gone", "not listed any more"
-    BROKEN = "broken", "broken"
-    OFF = "off", "switched off"
-    CHANGED = "changed", "changed, needs a review"
-    OFFERED = "offered", "offered"
+    GONE = "gone", _("not listed any more")
+    BROKEN = "broken", _("broken")
+    OFF = "off", _("switched off")
+    CHANGED = "changed", _("changed, needs a review")
+    OFFERED = "offered", _("offered")
 
 
 # A tool that is switched off waits for nobody: whoever switched it off has decided.
@@ -52,22 +55,25 @@ class Health:
     @property
     def tools_shown(self) -> str:
         order = (ToolState.OFFERED, ToolState.CHANGED, ToolState.BROKEN, ToolState.OFF)
-        words = ("offered", "changed", "broken", "off")
+        words = (gettext("offered"), gettext("changed"), gettext("broken"), gettext("off"))
         counted = zip(order, words, strict=True)
         parts = [f"{self.tools[state]} {word}" for state, word in counted if self.tools[state]]
-        return ", ".join(parts) or "none"
+        return ", ".join(parts) or gettext("none")
 
     @property
     def calls_shown(self) -> str:
         """How many, and how many of them failed."""
         total, failed = self.calls.total(), sum(self.calls[state] for state in FAILED)
-        return f"{total:,}, {failed:,} failed" if failed else f"{total:,}"
+        if not failed:
+            return number(total)
+        counts = {"total": number(total), "failed": number(failed)}
+        return gettext("%(total)s, %(failed)s failed") % counts
 
     @property
     def outcomes_shown(self) -> str:
         labels = dict(ToolRunState.choices)
-        parts = [f"{labels[state]} {count:,}" for state, count in self.calls.most_common()]
-        return " · ".join(parts) or "no calls"
+        parts = [f"{labels[state]} {number(count)}" for state, count in self.calls.most_common()]
+        return " · ".join(parts) or gettext("no calls")
 
     @property
     def durations_shown(self) -> str:

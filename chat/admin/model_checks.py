@@ -1,10 +1,15 @@
-"""Whether a configured model answers: asked by an admin, shown at once, kept nowhere."""
+"""Whether a configured model answers: asked by an admin, shown at once, kept nowhere.
+
+For those who may check a server of tools: they look after what this site asks of others.
+"""
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from chat.forms import no_such_model
@@ -18,6 +23,8 @@ def model_checks(request: HttpRequest) -> HttpResponse:
 
     Only the thread of this request waits: the model is asked on the event loop.
     """
+    if not request.user.has_perm("chat.change_mcpserver"):
+        raise PermissionDenied
     name = request.POST.get("model_name", "")
     if request.method != "POST":
         return _show(request)
@@ -31,7 +38,7 @@ def _show(
 ) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": "Check the models",
+        "title": gettext("Check the models"),
         "model_names": settings.LLM_MODELS,
         "default_name": settings.LLM_MODEL,
         "base_url": settings.LLM_BASE_URL,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.contrib.admin.widgets import AdminURLFieldWidget
+from django.utils.translation import gettext_lazy as _
 
 from chat.mcp.credentials import NAME, missing_in
 from chat.models import MCPServer
@@ -45,12 +46,16 @@ class HeadersField(forms.CharField):
             line for line in str(value or "").replace("\r\n", "\n").split("\n") if line.strip()
         ]
         if len(lines) > MAX_HEADERS:
-            raise forms.ValidationError(f"Enter {MAX_HEADERS} headers at most.")
+            raise forms.ValidationError(
+                _("Enter %(most)s headers at most.") % {"most": MAX_HEADERS}
+            )
         headers: dict[str, str] = {}
         for line in lines:
             name, text = header_in(line)
             if name.lower() in {known.lower() for known in headers}:
-                raise forms.ValidationError(f"The header {name} is there twice.")
+                raise forms.ValidationError(
+                    _("The header %(name)s is there twice.") % {"name": name}
+                )
             headers[name] = text
         return headers
 
@@ -67,12 +72,14 @@ def header_in(line: str) -> tuple[str, str]:
     name, value = name.strip(" "), value.strip(" \t")
     if not colon or not HEADER_NAME.fullmatch(name):
         raise forms.ValidationError(
-            "Enter each header on a line of its own, such as Authorization: Bearer ${TOKEN}."
+            _("Enter each header on a line of its own, such as Authorization: Bearer ${TOKEN}.")
         )
     if name.lower() in NOT_OURS_TO_SET or name.lower().startswith(("mcp-", "proxy-")):
-        raise forms.ValidationError(f"{name} is set by the connection itself.")
+        raise forms.ValidationError(_("%(name)s is set by the connection itself.") % {"name": name})
     if not HEADER_VALUE.fullmatch(value) or len(value) > MAX_VALUE_CHARACTERS:
-        raise forms.ValidationError(f"The value of {name} is empty, too long or not plain ASCII.")
+        raise forms.ValidationError(
+            _("The value of %(name)s is empty, too long or not plain ASCII.") % {"name": name}
+        )
     check_names(value)
     return name, value
 
@@ -82,15 +89,17 @@ def check_names(value: str) -> None:
     for name in NAME.findall(value):
         if name in settings.OWN_SECRETS:
             raise forms.ValidationError(
-                f"{name} is a secret of this site and is never sent to a tool's server."
+                _("%(name)s is a secret of this site and is never sent to a tool's server.")
+                % {"name": name}
             )
     for name in missing_in(value, settings.MCP_SECRETS):
         raise forms.ValidationError(
-            f"{name} is not set: give this site an environment variable of that name."
+            _("%(name)s is not set: give this site an environment variable of that name.")
+            % {"name": name}
         )
     if "${" in NAME.sub("", value):
         raise forms.ValidationError(
-            "Write ${NAME} with letters, digits and _ only, and with both braces."
+            _("Write ${NAME} with letters, digits and _ only, and with both braces.")
         )
 
 
@@ -99,7 +108,7 @@ class ConfiguredServerForm(forms.ModelForm):
 
     class Meta:
         model = MCPServer
-        fields = ("authorisation", "is_enabled", "groups", "may_repeat")
+        fields = ("authorisation", "is_enabled", "is_trusted", "groups", "may_repeat")
         widgets = {"groups": forms.CheckboxSelectMultiple}
 
 
@@ -108,22 +117,25 @@ class MCPServerForm(forms.ModelForm):
 
     # Names without a dot are usual between containers; the model's own field refuses them.
     address = forms.CharField(
+        label=_("Address"),
         max_length=500,
-        help_text="Its streamable HTTP address, often ending in /mcp.",
+        help_text=_("Its streamable HTTP address, often ending in /mcp."),
         widget=AdminURLFieldWidget,
     )
     header_lines = HeadersField(
-        label="Headers",
+        label=_("Headers"),
         required=False,
-        help_text="Sent with each request, one on a line: Name: value. In a value, ${NAME} stands "
-        "for the environment variable NAME of this site, so that no secret is stored here.",
+        help_text=_(
+            "Sent with each request, one on a line: Name: value. In a value, ${NAME} stands "
+            "for the environment variable NAME of this site, so that no secret is stored here."
+        ),
     )
 
     class Meta:
         model = MCPServer
         fields = (
             *("name", "slug", "authorisation", "timeout_seconds"),
-            *("is_enabled", "groups", "may_repeat"),
+            *("is_enabled", "is_trusted", "groups", "may_repeat"),
         )
         widgets = {"groups": forms.CheckboxSelectMultiple}
 
@@ -136,11 +148,13 @@ class MCPServerForm(forms.ModelForm):
         address = str(self.cleaned_data["address"])
         if not is_web_address(address):
             raise forms.ValidationError(
-                "Enter the whole address with http:// or https://, "
-                "such as https://tools.example.org/mcp."
+                _(
+                    "Enter the whole address with http:// or https://, "
+                    "such as https://tools.example.org/mcp."
+                )
             )
         if "@" in urlsplit(address).netloc:
-            raise forms.ValidationError("Enter a name and password as a header, not here.")
+            raise forms.ValidationError(_("Enter a name and password as a header, not here."))
         self.instance.url = address
         return address
 
@@ -152,7 +166,8 @@ class MCPServerForm(forms.ModelForm):
         seconds: int | None = self.cleaned_data["timeout_seconds"]
         if seconds is not None and not 1 <= seconds <= settings.TOOL_TOTAL_TIMEOUT_SECONDS:
             raise forms.ValidationError(
-                f"Enter 1 to {settings.TOOL_TOTAL_TIMEOUT_SECONDS:g} seconds, or nothing."
+                _("Enter 1 to %(most)s seconds, or nothing.")
+                % {"most": f"{settings.TOOL_TOTAL_TIMEOUT_SECONDS:g}"}
             )
         return seconds
 
@@ -170,3 +185,12 @@ def is_web_address(text: str) -> bool:
         and port != 0
         and not any(character.isspace() for character in text)
     )
+
+
+class EnabledForm(forms.ModelForm):
+    """A row of the list: one box, named after its server for those who do not see the row."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        box = self.fields["is_enabled"]
+        box.widget.attrs["aria-label"] = f"{self.instance}: {box.label}"

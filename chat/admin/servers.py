@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from chat.admin.health import DAYS, Health, health_of
-from chat.admin.server_form import ConfiguredServerForm, MCPServerForm
+from chat.admin.server_form import ConfiguredServerForm, EnabledForm, MCPServerForm
 from chat.admin.shown import excerpt, state_mark
 from chat.mcp.check import check, era
 from chat.models import MCPServer, MCPTool
@@ -24,7 +26,7 @@ HEALTH = (
     *("state_shown", "reason", "era_shown", "tools_shown", "last_seen_at"),
     *("calls", "outcomes", "durations", "source"),
 )
-USED = ("is_enabled", "groups", "may_repeat")
+USED = ("is_enabled", "is_trusted", "groups", "may_repeat")
 ENTERED = (*("name", "slug", "address", "header_lines", "authorisation", "timeout_seconds"), *USED)
 CONFIGURED = (*("name", "slug", "where", "authorisation"), *USED)
 
@@ -67,7 +69,8 @@ class MCPServerAdmin(admin.ModelAdmin):
         return ServerList
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, fields=self.list_editable, **kwargs)
+        options = {"form": EnabledForm, "fields": self.list_editable, **kwargs}
+        return super().get_changelist_form(request, **options)
 
     def get_form(
         self,
@@ -84,7 +87,7 @@ class MCPServerAdmin(admin.ModelAdmin):
         if obj is None:
             return [(None, {"fields": ENTERED})]
         fields = ENTERED if self._is_entered(request, obj) else CONFIGURED
-        return [("Health", {"fields": HEALTH}), ("Configuration", {"fields": fields})]
+        return [(_("Health"), {"fields": HEALTH}), (_("Configuration"), {"fields": fields})]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: MCPServer | None = None
@@ -123,61 +126,62 @@ class MCPServerAdmin(admin.ModelAdmin):
         config = config_of(server, request.user.pk)
         if request.method != "POST" or not is_used(server) or config is None:
             if request.method == "POST":
-                messages.error(request, f"{server} is not configured any more.")
+                sentence = _("%(server)s is not configured any more.")
+                messages.error(request, sentence % {"server": server})
             return redirect("admin:chat_mcpserver_change", pk)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Check of {server}",
+            "title": _("Check of %(server)s") % {"server": server},
             "opts": self.opts,
             "server": server,
             "found": async_to_sync(check)(config),
         }
         return render(request, "admin/chat/mcpserver/check.html", context)
 
-    @admin.display(description="last known state", ordering="state")
+    @admin.display(description=_("last known state"), ordering="state")
     def state_shown(self, server: MCPServer) -> str:
         if not is_used(server):
-            return state_mark("gone", "not configured any more")
+            return state_mark("gone", _("not configured any more"))
         return state_mark(server.state, server.get_state_display())
 
-    @admin.display(description="reason")
+    @admin.display(description=_("reason"))
     def reason(self, server: MCPServer) -> str:
         return server.state_reason or "–"
 
-    @admin.display(description="last known state", ordering="state")
+    @admin.display(description=_("last known state"), ordering="state")
     def state_and_why(self, server: MCPServer) -> str:
         is_ready = server.state == MCPServer.State.READY
         parts = (era(server.protocol_version) if is_ready else "", server.state_reason)
         why = " · ".join(excerpt(part) for part in parts if part)
         return format_html("{}<small>{}</small>", self.state_shown(server), why)
 
-    @admin.display(description="protocol")
+    @admin.display(description=_("protocol"))
     def era_shown(self, server: MCPServer) -> str:
         return era(server.protocol_version) or "–"
 
-    @admin.display(description="tools")
+    @admin.display(description=_("tools"))
     def tools_shown(self, server: MCPServer) -> str:
         url = reverse("admin:chat_mcptool_changelist", query={"server__id__exact": server.pk})
         return format_html('<a href="{}">{}</a>', url, health(server).tools_shown)
 
-    @admin.display(description=f"calls in {DAYS} days")
+    @admin.display(description=format_lazy(_("calls in {days} days"), days=DAYS))
     def calls(self, server: MCPServer) -> str:
         return health(server).calls_shown
 
-    @admin.display(description=f"calls in {DAYS} days")
+    @admin.display(description=format_lazy(_("calls in {days} days"), days=DAYS))
     def calls_and_durations(self, server: MCPServer) -> str:
         found = health(server)
         return format_html("{}<small>{}</small>", found.calls_shown, found.durations_shown)
 
-    @admin.display(description="by outcome")
+    @admin.display(description=_("by outcome"))
     def outcomes(self, server: MCPServer) -> str:
         return health(server).outcomes_shown
 
-    @admin.display(description="duration")
+    @admin.display(description=_("duration"))
     def durations(self, server: MCPServer) -> str:
         return health(server).durations_shown or "–"
 
-    @admin.display(description="address")
+    @admin.display(description=_("address"))
     def where(self, server: MCPServer) -> str:
         return server.url or server.command or "–"
 

@@ -5,28 +5,46 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from pygments.lexers.data import JsonLexer
 from pygments.token import STANDARD_TYPES
 
 from chat.admin.difference import seen_and_unseen
+from chat.language import number
+from chat.models import StaffAccess
 
 MAX_SHOWN_CHARACTERS = 20_000
 EXCERPT_CHARACTERS = 80
-GOOD = frozenset({"ok", "completed", "ready", "offered"})
-WAITING = frozenset({"changed", "unauthorised"})
-IDLE = frozenset({"off", "gone"})
-GOING = frozenset({"requested", "running", "queued", "awaiting_approval", "connecting", "unknown"})
+GOOD = frozenset({"ok", "completed", "ready", "offered", "allowed"})
+WAITING = frozenset({"changed", "unauthorised", "awaiting_approval", "open"})
+# What somebody stopped has not failed.
+IDLE = frozenset({"off", "gone", "cancelled"})
+GOING = frozenset({"requested", "running", "queued", "connecting", "unknown"})
 
 
 class LogAdmin(admin.ModelAdmin):
-    """A log is read: nobody adds to it, changes it or deletes from it here."""
+    """A log is read: nobody adds to it, changes it or deletes from it here.
+
+    Opening one row of what has an owner is on record as `noted_as`.
+    """
 
     show_full_result_count = False
     list_per_page = 50
+    noted_as: StaffAccess.What | None = None
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **more: Any
+    ) -> HttpResponse:
+        response = super().change_view(request, object_id, *args, **more)
+        found: Any = self.get_object(request, object_id) if self.noted_as else None
+        if self.noted_as and found is not None and response.status_code == 200:
+            StaffAccess.note(request.user, found.owner_id, self.noted_as, found, found.pk)
+        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -38,7 +56,7 @@ class LogAdmin(admin.ModelAdmin):
         return False
 
 
-def state_mark(state: str, label: str) -> SafeString:
+def state_mark(state: str, label: str | Promise) -> SafeString:
     """A state as a shape and a word: the shape tells without colour."""
     kinds = {"good": GOOD, "going": GOING, "waiting": WAITING, "idle": IDLE}
     kind = next((kind for kind, states in kinds.items() if state in states), "bad")
@@ -48,7 +66,9 @@ def state_mark(state: str, label: str) -> SafeString:
 def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return "–"
-    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{number(milliseconds / 1000, 1)} s"
 
 
 def link_to(target: Model | None, text: str = "") -> str:
@@ -102,7 +122,6 @@ def pretty_json(value: Any) -> SafeString:
 def _capped(text: str) -> tuple[str, str]:
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text, ""
-    return (
-        text[:MAX_SHOWN_CHARACTERS],
-        f"The first {MAX_SHOWN_CHARACTERS:,} of {len(text):,} characters.",
-    )
+    counts = {"shown": number(MAX_SHOWN_CHARACTERS), "all": number(len(text))}
+    note = gettext("The first %(shown)s of %(all)s characters.") % counts
+    return text[:MAX_SHOWN_CHARACTERS], note

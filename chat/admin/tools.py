@@ -12,13 +12,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from chat.admin import difference
 from chat.admin.health import TOOL_STATE, ToolState, waiting_tools
 from chat.admin.shown import excerpt, laid_open, revealed, state_mark
+from chat.language import told
 from chat.mcp.check import hints
 from chat.models import MCPTool
+from chat.text import say
 
 SHORT_FINGERPRINT = 12
 # Those are shown word by word; everything else line by line.
@@ -26,7 +30,7 @@ TEXTS = ("title", "description")
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -113,13 +117,16 @@ class MCPToolAdmin(admin.ModelAdmin):
         fingerprint = request.POST.get("fingerprint", "")
         if request.POST.get("decision") == "switch_off":
             MCPTool.objects.filter(pk=pk).update(is_enabled=False)
-            self._decided(request, tool, "Switched off.")
+            self._decided(request, tool, say("Switched off."))
         elif tool.accept(fingerprint, int(request.user.pk or 0)):
             short = fingerprint[:SHORT_FINGERPRINT]
-            self._decided(request, tool, f"Accepted the definition {short}.")
+            definition = say("Accepted the definition {fingerprint}.", fingerprint=short)
+            self._decided(request, tool, definition)
         else:
-            said = f"The tool {tool} has changed again since it was shown. Please read it anew."
-            messages.error(request, said)
+            said = gettext(
+                "The tool %(tool)s has changed again since it was shown. Please read it anew."
+            )
+            messages.error(request, said % {"tool": tool})
             return redirect("admin:chat_mcptool_change", pk)
         if waiting_tools().exists():
             return redirect(reverse("admin:chat_mcptool_changelist", query={"state": "changed"}))
@@ -130,48 +137,52 @@ class MCPToolAdmin(admin.ModelAdmin):
         LogEntry.objects.log_actions(
             int(request.user.pk or 0), [tool], CHANGE, change_message=what, single_object=True
         )
-        messages.success(request, f"The tool {tool} of {tool.server}: {what}")
+        sentence = gettext("The tool %(tool)s of %(server)s: %(what)s")
+        names = {"tool": tool, "server": tool.server, "what": told(what)}
+        messages.success(request, sentence % names)
 
-    @admin.display(description="tool", ordering="name")
+    @admin.display(description=_("tool"), ordering="name")
     def name_shown(self, tool: MCPTool) -> str:
         return revealed(tool.name)
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, tool: MCPTool) -> str:
         state = state_of(tool)
-        broken = f"broken: {excerpt(tool.problem)}"
-        return state_mark(state, broken if state == ToolState.BROKEN else str(state.label))
+        broken = _("broken: %(problem)s") % {"problem": excerpt(tool.problem)}
+        return state_mark(state, str(broken) if state == ToolState.BROKEN else str(state.label))
 
-    @admin.display(description="title")
+    @admin.display(description=_("title"))
     def title(self, tool: MCPTool) -> str:
         return revealed(str(tool.definition.get("title") or "–"))
 
-    @admin.display(description="description")
+    @admin.display(description=_("description"))
     def description(self, tool: MCPTool) -> str:
         return laid_open(str(tool.definition.get("description") or "–"))
 
-    @admin.display(description="hints of the server")
+    @admin.display(description=_("hints of the server"))
     def hints_shown(self, tool: MCPTool) -> str:
-        return ", ".join(hints(tool.definition.get("annotations") or {})) or "none"
+        return ", ".join(hints(tool.definition.get("annotations") or {})) or gettext("none")
 
-    @admin.display(description="input")
+    @admin.display(description=_("input"))
     def input_schema(self, tool: MCPTool) -> SafeString:
         return laid_open(difference.pretty(tool.definition.get("inputSchema") or {}))
 
-    @admin.display(description="output")
+    @admin.display(description=_("output"))
     def output_schema(self, tool: MCPTool) -> SafeString:
         schema = tool.definition.get("outputSchema")
-        return laid_open(difference.pretty(schema) if schema else "free text")
+        return laid_open(difference.pretty(schema) if schema else gettext("free text"))
 
-    @admin.display(description="fingerprint")
+    @admin.display(description=_("fingerprint"))
     def fingerprint_shown(self, tool: MCPTool) -> str:
         return tool.fingerprint[:SHORT_FINGERPRINT] or "–"
 
-    @admin.display(description="reviewed")
+    @admin.display(description=_("reviewed"))
     def reviewed(self, tool: MCPTool) -> str:
         if tool.reviewed_at is None:
-            return "by nobody: the first definition is accepted as it comes"
-        return f"{tool.reviewed_at:%Y-%m-%d %H:%M} by {tool.reviewed_by or 'somebody who left'}"
+            return gettext("by nobody: the first definition is accepted as it comes")
+        who = tool.reviewed_by or gettext("somebody who left")
+        at = f"{tool.reviewed_at:%Y-%m-%d %H:%M}"
+        return gettext("%(time)s by %(who)s") % {"time": at, "who": who}
 
 
 def state_of(tool: MCPTool) -> ToolState:

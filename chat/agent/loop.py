@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from chat import events, transcript
 from chat.agent.memory import Memory
-from chat.agent.ports import Provider, Record, Toolbox
+from chat.agent.ports import Budget, NoLimits, Provider, Record, Toolbox
 from chat.agent.resume import resume
 from chat.agent.step import Reply, run_step
 from chat.agent.tool_calls import run_tool_calls
 from chat.errors import ContextTooLong, LimitReached, ProviderError
 from chat.steps import Step
+from chat.text import say
 from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
 
@@ -38,13 +39,16 @@ async def run_agent(
     record: Record,
     limits: Limits,
     begun: Sequence[Step] = (),
+    budget: Budget | None = None,
 ) -> None:
     """Answer the last question of `history`; the last event recorded is `done`.
 
     `begun`: what was recorded of this answer before it was cut; it is gone on with. Raises
-    ProviderError when the model fails and LimitReached after `limits.iterations` steps that all
-    asked for tools; whoever started the loop records the ending then.
+    ProviderError when the model fails, LimitReached after `limits.iterations` steps that all
+    asked for tools and QuotaExceeded where `budget` says so; whoever started the loop records the
+    ending then.
     """
+    budget = budget or NoLimits()
     discovery = await toolbox.discover()
     for failure in discovery.failures:
         await record(events.notice(failure, code="MCP_TOOLS_ERROR"))
@@ -53,19 +57,23 @@ async def run_agent(
     usage: Mapping[str, float] | None = None
     finished = 0
     if begun:
-        resumed, finished = await resume(begun, toolbox, record, offered=list(tools))
+        names = [tool.name for tool in (*discovery.tools, *discovery.away)]
+        resumed, finished = await resume(begun, toolbox, record, offered=names)
         memory.add(resumed)
         # What the steps before used is not known: neither is the sum.
         usage = {}
     known_ids, lost = call_ids(memory.messages) | call_ids(history), 0
     for iteration in range(finished + 1, limits.iterations + 1):
+        await budget.check()
         reply = await _ask(provider, memory, discovery.tools, record, iteration)
+        budget.spend(reply.usage)
         usage = reply.usage if usage is None else add_usage(usage, reply.usage)
         if not reply.calls:
             await record(events.done(reply.content, finish_reason=reply.finish_reason, usage=usage))
             return
         calls = with_unique_ids(reply.calls, known_ids)
-        await record(events.tool_calls(calls, iteration=iteration, tools=tools))
+        asked = events.tool_calls(calls, iteration=iteration, tools=tools, usage=reply.usage)
+        await record(asked)
         results = await run_tool_calls(calls, toolbox, record, offered=list(tools))
         memory.add([transcript.assistant(reply.content, calls, reasoning=reply.reasoning)])
         memory.add(
@@ -76,9 +84,12 @@ async def run_agent(
         )
         lost = 0 if any(call.name in tools for call in calls) else lost + 1
         if lost == UNKNOWN_TOOLS_IN_A_ROW:
-            raise ProviderError("The model keeps asking for tools that do not exist.")
+            raise ProviderError(say("The model keeps asking for tools that do not exist."))
     raise LimitReached(
-        f"Stopped after {limits.iterations} rounds of tool calls without a final answer."
+        say(
+            "Stopped after {iterations} rounds of tool calls without a final answer.",
+            iterations=limits.iterations,
+        )
     )
 
 

@@ -71,16 +71,32 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discovery:
-    """The tools a run may use, and a sentence for each server whose tools could not be had."""
+    """The tools a run may use, and a sentence for each server whose tools could not be had.
+
+    `away`: of those servers, the tools that calls were made of before; offered to nobody.
+    """
 
     tools: Sequence[Tool] = ()
     failures: Sequence[str] = ()
+    away: Sequence[Tool] = ()
 
 
 class OnProgress(Protocol):
     """Told of a tool's progress; `total` and `message` where the tool gives them."""
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """A call that may be made now, and `rule`: what lets it.
+
+    `is_changed`: a person has changed the arguments; these are theirs.
+    """
+
+    call: ToolCall
+    rule: str = ""
+    is_changed: bool = False
 
 
 class Toolbox(Protocol):
@@ -94,9 +110,39 @@ class Toolbox(Protocol):
         """The tool that was discovered under this name."""
         ...
 
+    async def admit(self, call: ToolCall) -> Admission:
+        """Whether this call may be made: at once, or when a person has allowed it.
+
+        Waits for as long as that takes. Raises ToolBlocked and ToolDenied. Called for each call
+        right before it is made, also for one that was asked for before a crash.
+        """
+        ...
+
     async def call(self, call: ToolCall, on_progress: OnProgress) -> ToolResult:
         """Execute, within bounds of its own; cancelling cancels the tool. Raises ToolError."""
         ...
+
+
+class Budget(Protocol):
+    """What a run may still use. Told of what it uses, asked before it uses more."""
+
+    async def check(self) -> None:
+        """To be called before each step. Raises QuotaExceeded where the run may not go on."""
+        ...
+
+    def spend(self, used: Mapping[str, float]) -> None:
+        """Take note of what a step has used, as far as it is known; see StepFinished."""
+        ...
+
+
+class NoLimits:
+    """Implements Budget where nobody counts."""
+
+    async def check(self) -> None:
+        """It may always go on."""
+
+    def spend(self, used: Mapping[str, float]) -> None:
+        """There is enough."""
 
 
 class Record(Protocol):

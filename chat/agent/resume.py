@@ -15,6 +15,10 @@ LOST = (
     "The server stopped while this tool was running. Its outcome is unknown: it may have been "
     "executed or not; do not assume either way."
 )
+NOT_KEPT = (
+    "Parts of this call's arguments are not kept, so it could not be made once the server had "
+    "stopped. It was not executed."
+)
 GONE = "The tool is not what it was when it was asked for. It was not executed."
 
 
@@ -51,11 +55,16 @@ async def _finish(
             continue
         tool = toolbox.find(call["name"])
         is_same = tool is None or _is_same(tool, call)
-        if is_same and (call.get("state") != "running" or (tool and tool.may_repeat)):
+        has_run = call.get("state") == "running"
+        # What a person allowed they allowed once.
+        may_repeat = tool and tool.may_repeat and "approval" not in call
+        is_whole = not call.get("redacted")
+        if is_same and is_whole and (not has_run or may_repeat):
             again.append(call)
             continue
-        has_run = call.get("state") == "running"
-        text, outcome = (LOST, "lost") if has_run else (GONE, "blocked")
+        text, outcome = (GONE if is_whole else NOT_KEPT), "blocked"
+        if has_run:
+            text, outcome = LOST, "lost"
         call["result"] = text
         await record(
             events.tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)

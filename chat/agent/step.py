@@ -17,6 +17,7 @@ from chat.agent.ports import (
     ToolCallsAsked,
 )
 from chat.errors import ProviderError
+from chat.text import say
 from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
 
@@ -97,7 +98,7 @@ async def _ask(
                     reply.content, reply.reasoning = "".join(text), "".join(thought)
                     reply.finish_reason, reply.usage = event.finish_reason, event.usage
                     return
-    raise ProviderError("The model's answer broke off.", code="LLM_INCOMPLETE", retryable=True)
+    raise ProviderError(say("The model's answer broke off."), code="LLM_INCOMPLETE", retryable=True)
 
 
 def _pause(error: ProviderError, attempt: int) -> float | None:

@@ -11,6 +11,7 @@ from chat.agent.loop import Limits, run_agent
 from chat.agent.ports import Provider, Toolbox
 from chat.errors import ChatError
 from chat.events import ChatEvent, Kind
+from chat.text import say
 from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class StreamingChatAgent:
                 raise ChatError(event.data["message"], code=event.data["code"])
             if event.kind == Kind.DONE:
                 return str(event.data["content"])
-        raise ChatError("The answer broke off.")
+        raise ChatError(say("The answer broke off."))
 
     async def _push(
         self, message: str, history: Sequence[ChatMessage], queue: asyncio.Queue[ChatEvent]
@@ -82,4 +83,6 @@ class StreamingChatAgent:
             await queue.put(events.error(str(error), code=error.code))
         except Exception:
             logger.exception("The agent failed")
-            await queue.put(events.error("Something went wrong in the agent.", code="INTERNAL"))
+            await queue.put(
+                events.error(say("Something went wrong in the agent."), code="INTERNAL")
+            )

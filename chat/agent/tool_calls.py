@@ -1,12 +1,13 @@
 """The tool calls of one step, side by side. Every failure becomes a text for the model."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from chat import events
-from chat.agent.ports import Record, Toolbox
+from chat.agent.ports import Admission, Record, Toolbox
 from chat.errors import ToolBlocked, ToolError
 from chat.text import clean, cut, size_of
 from chat.tools import MAX_RESULT_BYTES, ToolCall, ToolResult
@@ -43,34 +44,39 @@ async def _run_one(
     record: Record,
     offered: Sequence[str],
 ) -> ToolResult:
-    started = time.monotonic()
+    started, rule = time.monotonic(), ""
+    admission = Admission(call=call)
     try:
-        result = await _execute(call, toolbox, record, offered)
+        admission = await _admit(call, toolbox, offered)
+        # How long a person took to decide is not how long the tool took.
+        started = time.monotonic()
+        result = await _execute(admission, toolbox, record)
         outcome = "tool_error" if result.is_error else "ok"
     except ToolError as error:
         result, outcome = ToolResult(text=clean(str(error))), error.outcome
+        rule = error.rule if isinstance(error, ToolBlocked) else ""
     except asyncio.CancelledError:
         cancelled = ToolResult(text="The call was cancelled.")
         await record(_result(call, cancelled, "cancelled", started))
         raise
-    result = _bounded(result)
-    await record(_result(call, result, outcome, started))
+    result = _bounded(_told(result, admission))
+    await record(_result(call, result, outcome, started, rule))
     return result
 
 
-async def _execute(
-    call: ToolCall,
-    toolbox: Toolbox,
-    record: Record,
-    offered: Sequence[str],
-) -> ToolResult:
+async def _admit(call: ToolCall, toolbox: Toolbox, offered: Sequence[str]) -> Admission:
     if call.problem:
         raise ToolError(call.problem)
     # Checked here, at execution: what the model was offered is not what it asks for.
     if call.name not in offered or toolbox.find(call.name) is None:
         names = ", ".join(offered[:NAMES_SHOWN]) or "none"
         raise ToolBlocked(f"There is no tool named {call.name!r}. The tools are: {names}.")
-    await record(events.tool_executing(call))
+    return await toolbox.admit(call)
+
+
+async def _execute(admission: Admission, toolbox: Toolbox, record: Record) -> ToolResult:
+    call = admission.call
+    await record(events.tool_executing(call, rule=admission.rule))
 
     told_at = 0.0
 
@@ -85,13 +91,26 @@ async def _execute(
     return await toolbox.call(call, on_progress)
 
 
+def _told(result: ToolResult, admission: Admission) -> ToolResult:
+    """The model knows what it asked for; what was executed may be something else."""
+    if not admission.is_changed:
+        return result
+    arguments = json.dumps(dict(admission.call.arguments), ensure_ascii=False)
+    note = f"[The person changed the arguments before allowing this call, to: {arguments}]"
+    size = size_of(note) + 1
+    whole_bytes = result.whole_bytes + size if result.whole_bytes else 0
+    return replace(result, text=f"{note}\n{result.text}", whole_bytes=whole_bytes)
+
+
 def _bounded(result: ToolResult) -> ToolResult:
     """The last word on its length; a toolbox that can keep the whole of it has done so by now."""
     whole_bytes = result.whole_bytes or size_of(result.text)
     return replace(result, text=cut(result.text, MAX_RESULT_BYTES), whole_bytes=whole_bytes)
 
 
-def _result(call: ToolCall, result: ToolResult, outcome: str, started: float) -> events.ChatEvent:
+def _result(
+    call: ToolCall, result: ToolResult, outcome: str, started: float, rule: str = ""
+) -> events.ChatEvent:
     return events.tool_result(
         call.id,
         call.name,
@@ -100,4 +119,5 @@ def _result(call: ToolCall, result: ToolResult, outcome: str, started: float) ->
         duration_ms=round((time.monotonic() - started) * 1000),
         whole_bytes=result.whole_bytes,
         attachments=result.attachments,
+        rule=rule,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from chat.models import RunStatus, ToolRunState
@@ -10,7 +11,7 @@ FORMAT = "ferryline-conversation"
 VERSION = 2
 # Its messages follow each other in their order: it knows no branches.
 OLD_VERSION = 1
-MAX_BYTES = 10 << 20
+MAX_BYTES = settings.MAX_IMPORT_BYTES
 MAX_MESSAGES = 2000
 MAX_TOOL_RUNS = 5000
 MAX_DEPTH = 50

@@ -17,6 +17,7 @@ from chat.exchange.document import (
     Json,
     validator,
 )
+from chat.text import say
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -28,14 +29,14 @@ class Unusable(Exception):
 def read_document(data: bytes) -> Json:
     """The document; its times are datetimes between EARLIEST and now. Raises Unusable."""
     if len(data) > MAX_BYTES:
-        raise Unusable(f"The file is larger than {MAX_BYTES >> 20} MB.")
+        raise Unusable(say("The file is larger than {size} MB.", size=MAX_BYTES >> 20))
     try:
         found = json.loads(data, parse_constant=_refuse)
         _check_values(found, MAX_DEPTH)
         # What no database can hold is replaced, as in what is said here.
         document: Json = json.loads(encode({"it": found}))["it"]
     except (ValueError, RecursionError) as error:
-        raise Unusable("The file is not JSON that can be kept.") from error
+        raise Unusable(say("The file is not JSON that can be kept.")) from error
     _check(document)
     _check_runs(document)
     for holder, name in _times(document):
@@ -45,15 +46,20 @@ def read_document(data: bytes) -> Json:
 
 def _check(document: Any) -> None:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise Unusable("The file is no conversation that was exported here.")
+        raise Unusable(say("The file is no conversation that was exported here."))
     if document.get("version") == OLD_VERSION:
         _renew(document)
     if document.get("version") != VERSION:
-        raise Unusable(f"The file has a version that is not known here; known is {VERSION}.")
+        raise Unusable(
+            say(
+                "The file has a version that is not known here; known is {version}.",
+                version=VERSION,
+            )
+        )
     error = next(validator.iter_errors(document), None)
     if error is not None:
         where = error.json_path.removeprefix("$").removeprefix(".")[:100] or "the file"
-        raise Unusable(f"The file cannot be used: {where} is not as it has to be.")
+        raise Unusable(say("The file cannot be used: {where} is not as it has to be.", where=where))
 
 
 def _renew(document: Json) -> None:
@@ -79,20 +85,29 @@ def _fits(message: Json, place: int, messages: list[Json]) -> bool:
 
 def _check_runs(document: Json) -> None:
     if document["messages"][0]["role"] != "user":
-        raise Unusable("The file cannot be used: its first message is no question.")
+        raise Unusable(say("The file cannot be used: its first message is no question."))
     if (document["current"] or 0) >= len(document["messages"]):
-        raise Unusable("The file cannot be used: current is no message.")
+        raise Unusable(say("The file cannot be used: current is no message."))
     for place, message in enumerate(document["messages"]):
         if not _fits(message, place, document["messages"]):
-            raise Unusable(f"The file cannot be used: messages[{place}] follows none it could.")
+            raise Unusable(
+                say(
+                    "The file cannot be used: messages[{place}] follows none it could.", place=place
+                )
+            )
     total = 0
     for message in document["messages"]:
         ids = [tool_run["call_id"] for tool_run in _tool_runs(message)]
         if len(ids) != len(set(ids)):
-            raise Unusable("The file cannot be used: two tool runs have the same call_id.")
+            raise Unusable(say("The file cannot be used: two tool runs have the same call_id."))
         total += len(ids)
     if total > MAX_TOOL_RUNS:
-        raise Unusable(f"The file has more than {MAX_TOOL_RUNS:,} tool runs.")
+        raise Unusable(
+            say(
+                "The file has more than {most} tool runs.",
+                most=f"{MAX_TOOL_RUNS:,}",
+            )
+        )
 
 
 def _times(document: Json) -> Iterator[tuple[Json, str]]:
@@ -114,7 +129,9 @@ def _time(text: str, name: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return min(max(moment, EARLIEST), datetime.now(UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unusable(f"The file cannot be used: {name} is no time with its zone.") from error
+        raise Unusable(
+            say("The file cannot be used: {name} is no time with its zone.", name=name)
+        ) from error
 
 
 def _check_values(value: Any, depth: int) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from chat import events
 from chat.exchange.document import IMPORTED, Json
 from chat.models import AgentRun, Conversation, Message, RunEvent, RunStatus, ToolRun
+from chat.models.ledger import mark_of
 
 BATCH = 500
 
@@ -136,6 +137,7 @@ def _tool_runs(run: AgentRun, said: Json) -> Iterator[ToolRun]:
         for tool_run in step["tool_runs"]:
             yield ToolRun(
                 run=run,
+                owner_id=run.owner_id,
                 call_id=tool_run["call_id"],
                 iteration=min(number, 30_000),
                 tool=tool_run["tool"],
@@ -150,4 +152,5 @@ def _tool_runs(run: AgentRun, said: Json) -> Iterator[ToolRun]:
                 created_at=tool_run["started_at"] or said["created_at"],
                 started_at=tool_run["started_at"],
                 finished_at=tool_run["finished_at"],
+                mark=mark_of(run.pk, tool_run["call_id"], tool_run["outcome"], tool_run["result"]),
             )

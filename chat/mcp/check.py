@@ -20,6 +20,7 @@ from chat.mcp.failures import MAX_REASON_CHARACTERS, reason_of, state_of
 from chat.mcp.health import State
 from chat.mcp.naming import visible
 from chat.mcp.results import to_result
+from chat.text import say
 from chat.tools import ToolCall, ToolResult
 
 CHECK_SECONDS = 15
@@ -65,12 +66,24 @@ class Findings:
         """For people: what it is and how quick it is. Neither its failure nor its tools."""
         if self.state == "ready":
             name = self.implementation or "a server without a name"
-            yield f"It is {name} and speaks MCP {era(self.protocol_version)}."
-            yield f"Connected and listed its tools after {self.seconds:.2f} s."
+            yield say(
+                "It is {name} and speaks MCP {version}.",
+                name=name,
+                version=era(self.protocol_version),
+            )
+            yield say(
+                "Connected and listed its tools after {seconds} s.", seconds=f"{self.seconds:.2f}"
+            )
         if self.list_seconds is not None:
-            yield f"A list of its tools takes {self.list_seconds * 1000:.0f} ms."
+            yield say(
+                "A list of its tools takes {time} ms.", time=f"{self.list_seconds * 1000:.0f}"
+            )
             catalog = self.catalog
-            yield f"Tools: {len(catalog.definitions)}, set aside: {len(catalog.set_aside)}."
+            yield say(
+                "Tools: {count}, set aside: {aside}.",
+                count=len(catalog.definitions),
+                aside=len(catalog.set_aside),
+            )
 
     def tools(self) -> Iterator[tuple[str, str]]:
         """The name of each usable tool, and what it says about itself in one line."""
@@ -91,7 +104,9 @@ async def check(config: ServerConfig, call: ToolCall | None = None) -> Findings:
     except Exception as error:  # Whatever a server does: it is a finding.
         if not found.is_complete:
             reason = line(reason_of(error), MAX_REASON_CHARACTERS)
-            found.failure = f"{config.name} cannot be used: {reason}."
+            found.failure = say(
+                "{server} cannot be used: {reason}.", server=config.name, reason=reason
+            )
             found.state = state_of(error)
     found.seconds = found.seconds or time.monotonic() - began
     await looking.settle(CLOSE_SECONDS)
@@ -104,7 +119,7 @@ async def _look(config: ServerConfig, call: ToolCall | None, found: Findings) ->
 
     async def ready(after: int) -> tuple[Client, int]:
         if after:
-            raise ServerUnavailable(f"The connection to {config.name} broke.")
+            raise ServerUnavailable(say("The connection to {server} broke.", server=config.name))
         return clients[0], 1
 
     deadline = min(config.call_timeout_seconds, CALL_SECONDS)

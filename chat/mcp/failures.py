@@ -11,6 +11,7 @@ from chat.errors import ServerUnavailable, ToolError, ToolLost, ToolTimeout
 from chat.mcp.health import State
 from chat.mcp.http.network import NotSent
 from chat.mcp.oauth.errors import Unauthorised
+from chat.text import say
 
 TOO_LARGE = "the result is larger than can be accepted"
 REFUSED = "it refused our credentials"
@@ -63,13 +64,13 @@ def reason_of(error: BaseException) -> str:
     """A short reason that an admin can act on; what the SDK wraps is unwrapped."""
     match _root(error):
         case TimeoutError() | httpx2.TimeoutException():
-            return "it did not answer in time"
+            return say("it did not answer in time")
         case NotSent() as refused:
             return str(refused)
         case httpx2.ConnectError():
-            return "the connection was refused"
+            return say("the connection was refused")
         case MCPError(code=code) if code == REQUEST_TIMEOUT:
-            return "it did not answer in time"
+            return say("it did not answer in time")
         case root:
             text = " ".join(str(root).split()).rstrip(".")
             return (text or type(root).__name__)[:MAX_REASON_CHARACTERS]
@@ -93,5 +94,5 @@ def state_of(error: BaseException) -> State:
 def reason_of_status(status: int) -> str:
     """Words for an HTTP status that no MCP server would answer with."""
     if status in {401, 403}:
-        return f"{REFUSED} ({status})"
-    return f"it answered with an error ({status})"
+        return say("it refused our credentials ({status})", status=status)
+    return say("it answered with an error ({status})", status=status)

@@ -35,8 +35,11 @@ def prepared(config: ServerConfig, catalog: Catalog) -> tuple[Tool, ...]:
             title=_title(definition),
             fingerprint=catalog.fingerprints[definition.name],
             may_repeat=config.may_repeat and _is_harmless(definition),
+            is_read_only=bool(hints and hints.read_only_hint),
+            is_destructive=bool(hints and hints.destructive_hint),
         )
         for definition in catalog.definitions
+        for hints in (definition.annotations,)
     )
 
 

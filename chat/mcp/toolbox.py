@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from chat.agent.ports import Discovery, OnProgress
+from chat.agent.ports import Admission, Discovery, OnProgress
 from chat.errors import ServerUnavailable, ToolBlocked
 from chat.events import encode
+from chat.mcp.config import ServerConfig
 from chat.mcp.naming import offered_tools
 from chat.mcp.owner import Owner
 from chat.mcp.questions import OnQuestion
 from chat.mcp.results import to_result
+from chat.text import say
 from chat.tools import Tool, ToolCall, ToolResult
 
 MayOffer = Callable[[Tool], bool]
@@ -31,7 +33,13 @@ class HubToolbox:
         found, failures = [], []
         for owner, answer in zip(owners, answers, strict=True):
             if isinstance(answer, ServerUnavailable):
-                failures.append(f"The tools of {owner.config.name} could not be had: {owner.why}.")
+                failures.append(
+                    say(
+                        "The tools of {server} could not be had: {reason}.",
+                        server=owner.config.name,
+                        reason=owner.why,
+                    )
+                )
             elif isinstance(answer, BaseException):
                 raise answer
             else:
@@ -39,11 +47,31 @@ class HubToolbox:
         tools = offered_tools(found)
         self._tools = {tool.name: tool for tool in tools}
         if left_out := sum(map(len, found)) - len(tools):
-            failures.append(f"{left_out} tools are left out: {len(tools)} are as many as fit.")
+            failures.append(
+                say(
+                    "{count} tools are left out: {most} are as many as fit.",
+                    count=left_out,
+                    most=len(tools),
+                )
+            )
         return Discovery(tools=tools, failures=failures)
+
+    def add(self, tools: Iterable[Tool]) -> None:
+        """Find these too, where nothing else has their name: tools of servers that are away."""
+        ours = [tool for tool in tools if tool.server in self._owners and self._may_offer(tool)]
+        self._tools = {tool.name: tool for tool in ours} | self._tools
+
+    @property
+    def configs(self) -> dict[str, ServerConfig]:
+        """Of the servers whose tools these are, by slug."""
+        return {slug: owner.config for slug, owner in self._owners.items()}
 
     def find(self, name: str) -> Tool | None:
         return self._tools.get(name)
+
+    async def admit(self, call: ToolCall) -> Admission:
+        """See ports.Toolbox. No policy here: who uses an agent in a program decides."""
+        return Admission(call=call)
 
     async def call(
         self, call: ToolCall, on_progress: OnProgress, on_question: OnQuestion | None = None

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chat', '0008_search'),
+        ("chat", "0008_search"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='conversation',
-            name='seen_at',
+            model_name="conversation",
+            name="seen_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
     ]

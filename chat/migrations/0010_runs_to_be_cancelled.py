@@ -5,15 +5,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chat', '0009_seen_conversations'),
+        ("chat", "0009_seen_conversations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='agentrun',
-            index=models.Index(condition=models.Q(('cancel_requested_at__isnull', False)), fields=['status'], name='run_to_be_cancelled'),
+            model_name="agentrun",
+            index=models.Index(
+                condition=models.Q(("cancel_requested_at__isnull", False)),
+                fields=["status"],
+                name="run_to_be_cancelled",
+            ),
         ),
     ]

@@ -6,22 +6,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('chat', '0010_runs_to_be_cancelled'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("chat", "0010_runs_to_be_cancelled"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Preferences',
+            name="Preferences",
             fields=[
-                ('owner', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='preferences', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('theme', models.CharField(blank=True, choices=[('system', 'System'), ('light', 'Light'), ('dark', 'Dark')], max_length=6)),
-                ('system_prompt', models.TextField(blank=True)),
+                (
+                    "owner",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="preferences",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "theme",
+                    models.CharField(
+                        blank=True,
+                        choices=[("system", "System"), ("light", "Light"), ("dark", "Dark")],
+                        max_length=6,
+                    ),
+                ),
+                ("system_prompt", models.TextField(blank=True)),
             ],
             options={
-                'verbose_name_plural': 'preferences',
+                "verbose_name_plural": "preferences",
             },
         ),
     ]

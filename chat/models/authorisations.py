@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from chat.models.servers import MCPServer
 
@@ -48,7 +49,9 @@ class MCPAuthorisation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    server = models.ForeignKey(MCPServer, on_delete=models.CASCADE, related_name="authorisations")
+    server = models.ForeignKey(
+        MCPServer, verbose_name=_("server"), on_delete=models.CASCADE, related_name="authorisations"
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
@@ -57,12 +60,13 @@ class MCPAuthorisation(models.Model):
     renewing_until = models.DateTimeField(null=True, editable=False)
     # The authorisation server takes the tokens no more.
     refused_at = models.DateTimeField(null=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         ordering = ["server__name", "user__username"]
-        verbose_name = "MCP authorisation"
+        verbose_name = _("MCP authorisation")
+        verbose_name_plural = _("MCP authorisations")
         constraints = [
             models.UniqueConstraint(fields=["server", "user"], name="authorisation_once_per_user"),
             models.UniqueConstraint(
@@ -112,7 +116,9 @@ class AuthorisationRequest(models.Model):
     """
 
     state_hash = models.CharField(primary_key=True, max_length=64)
-    server = models.ForeignKey(MCPServer, on_delete=models.CASCADE, related_name="+")
+    server = models.ForeignKey(
+        MCPServer, verbose_name=_("server"), on_delete=models.CASCADE, related_name="+"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     is_shared = models.BooleanField()
     sealed = models.TextField()

@@ -6,17 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chat.errors import RunActive
-from chat.models.messages import Message, Tree, path_to
+from chat.models.limits import check_start
+from chat.models.messages import Message, Tree
 from chat.models.preferences import Preferences
+from chat.models.quotas import Allowance
 from chat.models.rows import insert
-from chat.models.runs import ACTIVE_STATUSES, AgentRun, check_limits
-from chat.text import title_of
-from chat.transcript import ChatMessage, of_steps, system, user
+from chat.models.runs import ACTIVE_STATUSES, AgentRun
+from chat.text import say, title_of
 
 # How long a deleted conversation can be brought back; then it is gone for good.
 UNDO_SECONDS = 3600
@@ -38,21 +41,24 @@ class Conversation(models.Model):
     """What a person sees in the sidebar; owns messages and runs."""
 
     class TitleSource(models.TextChoices):
-        WORDS = "words", "the first words"
+        WORDS = "words", _("the first words")
         MODEL = "model"
         PERSON = "person"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        related_name="conversations",
     )
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(_("title"), max_length=200, blank=True)
     title_source = models.CharField(
         max_length=6, choices=TitleSource.choices, default=TitleSource.WORDS
     )
-    system_prompt = models.TextField(blank=True)
+    system_prompt = models.TextField(_("system prompt"), blank=True)
     # The one that was chosen last; empty: whatever is the default.
-    model_name = models.CharField(max_length=200, blank=True)
+    model_name = models.CharField(_("model name"), max_length=200, blank=True)
     # The slugs of MCP servers whose tools are not used here; a new server is on by itself.
     servers_off = models.JSONField(default=list, blank=True)
     # The branch that its owner chose is the one of this message; empty: the newest branch.
@@ -66,22 +72,24 @@ class Conversation(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
     # When its owner last had it before them; empty: before anybody took note of that.
     seen_at = models.DateTimeField(null=True, blank=True)
     pinned_at = models.DateTimeField(null=True, blank=True)
-    archived_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(_("archived at"), null=True, blank=True)
     # From then on it is there for nobody; UNDO_SECONDS later it is erased: runs/upkeep/erasing.py.
-    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
     # It was not held here but brought along in a file.
-    imported_at = models.DateTimeField(null=True, blank=True)
+    imported_at = models.DateTimeField(_("imported at"), null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()
     # Made just now: nothing was said in it before its first question.
     is_new = False
 
     class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
         ordering = ["-updated_at"]
         indexes = [
             models.Index(fields=["owner", "-updated_at"], name="conversation_recent"),
@@ -96,7 +104,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or "New chat"
+        return self.title or gettext("New chat")
 
     def get_absolute_url(self) -> str:
         return f"/c/{self.pk}/"
@@ -123,19 +131,20 @@ class Conversation(models.Model):
         Without a `system_prompt` it gets the one that its owner chose for all; "" is none.
         """
         if system_prompt is None:
-            system_prompt = Preferences.of(owner).system_prompt
+            system_prompt = Preferences.system_prompt_of(owner.pk)
         conversation = cls(
             owner=owner,
-            title=title_of(text),
+            title=title_of(settings.REDACTION.text(text)),
             system_prompt=system_prompt,
             seen_at=timezone.now(),
         )
         conversation.is_new = True
         conversation._choose(model_name, servers_off)
         with transaction.atomic():
-            check_limits(owner.pk)
+            allowance = check_start(owner.pk)
             insert(conversation)
-            return conversation._add_run(conversation._add_question(text, None), run_fields)
+            question = conversation._add_question(text, None)
+            return conversation._add_run(question, allowance, run_fields)
 
     def ask(
         self,
@@ -152,7 +161,7 @@ class Conversation(models.Model):
         another version of that one. `model_name` (one of settings.LLM_MODELS) and `servers_off`
         (slugs) are the conversation's from now on; an archived one is back in the list.
         `run_fields`: of AgentRun.
-        Raises RunActive if an answer is in progress here, TooManyRuns past the person's limits,
+        Raises RunActive if an answer is in progress here, QuotaExceeded past the person's limits,
         DoesNotExist (also of Message) if it was deleted meanwhile, IntegrityError for a known
         `idempotency_key`; nothing is stored then.
         """
@@ -188,46 +197,38 @@ class Conversation(models.Model):
         run_fields: Mapping[str, Any],
     ) -> AgentRun:
         here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
-        if self._is_active():
-            # Before any lock: a journal that is ending that run takes them in the other order.
-            raise RunActive("An answer is still in progress in this conversation.")
-        try:
-            with transaction.atomic():
-                # First: who deletes it now waits, and then sees the run.
-                if not here.update(updated_at=timezone.now(), archived_at=None):
-                    raise Conversation.DoesNotExist
-                check_limits(self.owner_id)
-                self.current_id = was = here.values_list("current_id", flat=True).get()
-                message = question()
-                if self._choose(model_name, servers_off) or self.current_id != was:
-                    self.save(update_fields=["model_name", "servers_off", "current"])
-                return self._add_run(message, run_fields)
-        except IntegrityError as error:
-            if self._is_active():
-                raise RunActive("An answer is still in progress in this conversation.") from error
-            raise
+        with transaction.atomic():
+            # First: who deletes it now waits, and then sees the run; and nobody else asks here.
+            if not here.update(updated_at=timezone.now(), archived_at=None):
+                raise Conversation.DoesNotExist
+            # Asked, and not left to the constraint: the row of an active run may be locked by a
+            # journal that is ending it, and waits for this conversation.
+            self._check_at_rest()
+            allowance = check_start(self.owner_id)
+            self.current_id = was = here.values_list("current_id", flat=True).get()
+            message = question()
+            if self._choose(model_name, servers_off) or self.current_id != was:
+                self.save(update_fields=["model_name", "servers_off", "current"])
+            return self._add_run(message, allowance, run_fields)
 
-    def _is_active(self) -> bool:
-        return self.runs.filter(status__in=ACTIVE_STATUSES).exists()
-
-    def _at_rest(self, message_id: int) -> Message:
-        """A message of here, while no answer is in progress."""
-        message = self.messages.get(pk=message_id)
-        if self._is_active():
-            raise RunActive("An answer is still in progress in this conversation.")
-        return message
+    def _check_at_rest(self) -> None:
+        if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
+            raise RunActive(say("An answer is still in progress in this conversation."))
 
     def _question(self, message_id: int) -> Message:
         return self.messages.get(pk=message_id, role=Message.Role.USER)
 
     def _add_question(self, text: str, follows: int | None) -> Message:
+        content = settings.REDACTION.text(text)
         message = Message(
-            conversation=self, role=Message.Role.USER, content=text, parent_id=follows
+            conversation=self, role=Message.Role.USER, content=content, parent_id=follows
         )
         insert(message)
         return message
 
-    def _add_run(self, message: Message, run_fields: Mapping[str, Any]) -> AgentRun:
+    def _add_run(
+        self, message: Message, allowance: Allowance, run_fields: Mapping[str, Any]
+    ) -> AgentRun:
         run = AgentRun(
             conversation=self,
             owner_id=self.owner_id,
@@ -236,6 +237,7 @@ class Conversation(models.Model):
             **run_fields,
         )
         insert(run)
+        run.allowance = allowance
         return run
 
     def _choose(self, model_name: str, servers_off: list[str] | None) -> bool:
@@ -261,7 +263,8 @@ class Conversation(models.Model):
         """
         changed: dict[str, Any] = {}
         if current_message_id is not None:
-            changed["current"] = self._at_rest(current_message_id)
+            changed["current"] = self.messages.get(pk=current_message_id)
+            self._check_at_rest()
         if title is not None:
             changed |= {"title": title, "title_source": self.TitleSource.PERSON}
         if system_prompt is not None:
@@ -274,17 +277,6 @@ class Conversation(models.Model):
             setattr(self, name, value)
         if changed:
             self.save(update_fields=list(changed))
-
-    def transcript(self, run: AgentRun) -> list[ChatMessage]:
-        """What the model is shown when it answers `run`: the branch up to its question."""
-        shown = [system(self.system_prompt)] if self.system_prompt else []
-        said = [run.message] if self.is_new else path_to(run.message_id)
-        for message in said:
-            if message.role == Message.Role.USER:
-                shown.append(user(message.content))
-            else:
-                shown.extend(of_steps(message.read_steps()))
-        return shown
 
     def end(self) -> int | None:
         """The last message of the branch that is shown; None where nothing was said.
@@ -301,15 +293,6 @@ class Conversation(models.Model):
 
     def tree(self) -> Tree:
         return Tree(self.messages.order_by("pk").values_list("pk", "parent_id", "role"))
-
-    def turns_left_out(self, run: AgentRun) -> int:
-        """The oldest turns that this model was found to have no room for."""
-        if self.is_new:
-            return 0
-        earlier = self.runs.filter(model_name=run.model_name, created_at__lt=run.created_at)
-        earlier = earlier.filter(message__in=path_to(run.message_id).values("pk"))
-        found = earlier.order_by("-created_at").values_list("turns_left_out", flat=True).first()
-        return found or 0
 
 
 def has_news() -> Exists:

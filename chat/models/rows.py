@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, QuerySet
 
 M = TypeVar("M", bound=Model)
@@ -22,21 +23,28 @@ def insert(row: Model) -> None:
     A key that the database gives out is set. Raises IntegrityError like save.
     """
     fields, statement = _insert(type(row))
-    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-    with connection.cursor() as cursor:
+    database = _database()
+    values = [field.get_db_prep_save(field.pre_save(row, True), database) for field in fields]
+    with database.cursor() as cursor:
         cursor.execute(statement, values)
         (key,) = cursor.fetchone()
     if row.pk is None:
         row.pk = key
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, database.alias
 
 
 def update(model: type[Model], key: Any, **values: Any) -> None:
     """Change the row with this primary key, as `filter(pk=key).update(**values)` does."""
     fields, statement = _update(model, tuple(values))
     given = zip(fields, [*values.values(), key], strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [field.get_db_prep_save(it, connection) for field, it in given])
+    database = _database()
+    with database.cursor() as cursor:
+        cursor.execute(statement, [field.get_db_prep_save(it, database) for field, it in given])
+
+
+def _database() -> BaseDatabaseWrapper:
+    """This thread's own: `connection` would look for it again for every value of a row."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 @cache

@@ -3,33 +3,28 @@
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from chat.errors import TooManyRuns
 from chat.events import ChatEvent, Kind, encode
+from chat.models.quotas import Allowance
+from chat.models.usage import Tally
 
 
 class RunStatus(models.TextChoices):
-    QUEUED = "queued"
-    RUNNING = "running"
-    AWAITING_APPROVAL = "awaiting_approval"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    AWAITING_APPROVAL = "awaiting_approval", _("Awaiting Approval")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    INTERRUPTED = "interrupted", _("Interrupted")
 
 
 ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.AWAITING_APPROVAL)
-# By hand, like the statements in chat/models/rows.py.
-_COUNT_ACTIVE = (
-    "SELECT COUNT(*) FROM chat_agentrun"
-    " WHERE owner_id = %s AND status IN ('queued', 'running', 'awaiting_approval')"
-)
 
 
 class AgentRun(models.Model):
@@ -46,33 +41,47 @@ class AgentRun(models.Model):
     )
     # The conversation's owner, again: limits and idempotency are counted per person.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        related_name="runs",
     )
     message = models.ForeignKey("chat.Message", on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(
-        max_length=20, choices=RunStatus.choices, default=RunStatus.QUEUED, db_index=True
+        _("status"),
+        max_length=20,
+        choices=RunStatus.choices,
+        default=RunStatus.QUEUED,
+        db_index=True,
     )
-    model_name = models.CharField(max_length=200)
-    lease = models.PositiveIntegerField(default=0)
+    model_name = models.CharField(_("model name"), max_length=200)
+    lease = models.PositiveIntegerField(_("lease"), default=0)
     takeovers = models.PositiveSmallIntegerField(default=0)
-    last_seq = models.PositiveIntegerField(default=0)
-    finish_reason = models.CharField(max_length=20, blank=True)
-    error_code = models.CharField(max_length=40, blank=True)
-    error_message = models.TextField(blank=True)
+    last_seq = models.PositiveIntegerField(_("last seq"), default=0)
+    finish_reason = models.CharField(_("finish reason"), max_length=20, blank=True)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_message = models.TextField(_("error message"), blank=True)
     usage = models.JSONField(default=dict, blank=True)
     # The oldest turns of the conversation that the model was not shown, for want of room.
-    turns_left_out = models.PositiveIntegerField(default=0)
+    turns_left_out = models.PositiveIntegerField(_("turns left out"), default=0)
+    # Whoever asked wants calls that need an approval denied at once: nobody is there to be asked.
+    denies_approvals = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    cancel_requested_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(_("cancel requested at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     is_packed = models.BooleanField(default=False, editable=False)
+
+    # While it lives in a process: what it may use, once that is known, and what it has used.
+    allowance: Allowance | None = None
+    tally: Tally | None = None
 
     class Meta:
         ordering = ["-created_at"]
-        verbose_name = "run"
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
         indexes = [
             models.Index(fields=["owner", "-created_at"], name="run_owner_recent"),
             models.Index(
@@ -119,12 +128,13 @@ class RunEvent(models.Model):
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=20)
     data = models.TextField()
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"))
     parts = models.TextField(null=True, editable=False)
 
     class Meta:
         ordering = ["run_id", "seq"]
-        verbose_name = "event"
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         constraints = [
             models.UniqueConstraint(
                 fields=["run"],
@@ -165,27 +175,7 @@ def unpacked(seq: int, data: str, parts: str | None, after: int = 0) -> Iterator
             yield seq, data
         return
     text, start = json.loads(data)["content"], 0
-    for number, (length, _) in enumerate(json.loads(parts), seq):
+    for number, (length, *_rest) in enumerate(json.loads(parts), seq):
         if number > after:
             yield number, encode({"content": text[start : start + length]})
         start += length
-
-
-def check_limits(owner_id: int) -> None:
-    """Raise TooManyRuns if this person has too many answers in progress or started this minute."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_ACTIVE, [owner_id])
-        (active,) = cursor.fetchone()
-    if active >= settings.MAX_ACTIVE_RUNS_PER_USER:
-        raise TooManyRuns(
-            f"You have {active} answers in progress. Wait for one to end, or stop one.",
-            retry_after_seconds=5,
-        )
-    if settings.MAX_RUN_STARTS_PER_MINUTE:
-        minute_ago = timezone.now() - timedelta(minutes=1)
-        started = AgentRun.objects.filter(owner_id=owner_id, created_at__gt=minute_ago).count()
-        if started >= settings.MAX_RUN_STARTS_PER_MINUTE:
-            raise TooManyRuns(
-                "You have asked a lot in the last minute. Please wait a little.",
-                retry_after_seconds=15,
-            )

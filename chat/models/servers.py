@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class MCPServer(models.Model):
@@ -15,56 +16,74 @@ class MCPServer(models.Model):
     """
 
     class Source(models.TextChoices):
-        DEMO = "demo", "comes along"
+        DEMO = "demo", _("comes along")
         ENVIRONMENT = "environment", "MCP_SERVER_URL"
         CONFIG = "config", "MCP_CONFIG"
-        ADMIN = "admin", "added here"
+        ADMIN = "admin", _("added here")
 
     class Authorisation(models.TextChoices):
-        NONE = "none", "none, or the headers above"
-        SHARED = "shared", "OAuth: an admin, once for all"
-        PERSONAL = "personal", "OAuth: each person for themselves"
+        NONE = "none", _("none, or the headers above")
+        SHARED = "shared", _("OAuth: an admin, once for all")
+        PERSONAL = "personal", _("OAuth: each person for themselves")
 
     class State(models.TextChoices):
-        UNKNOWN = "unknown", "not used yet"
-        CONNECTING = "connecting"
-        READY = "ready"
-        DOWN = "down"
-        UNAUTHORISED = "unauthorised", "needs authorisation"
+        UNKNOWN = "unknown", _("not used yet")
+        CONNECTING = "connecting", _("Connecting")
+        READY = "ready", _("Ready")
+        DOWN = "down", _("Down")
+        UNAUTHORISED = "unauthorised", _("needs authorisation")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=100)
-    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(_("slug"), max_length=40, unique=True)
     source = models.CharField(
         max_length=12, choices=Source.choices, default=Source.ADMIN, editable=False
     )
     url = models.URLField(
-        max_length=500, blank=True, help_text="Its streamable HTTP address, often ending in /mcp."
+        _("url"),
+        max_length=500,
+        blank=True,
+        help_text=_("Its streamable HTTP address, often ending in /mcp."),
     )
     # For reading only: what is started is what MCP_CONFIG says, never what a row says.
     command = models.CharField(max_length=500, blank=True, editable=False)
     headers = models.JSONField(default=dict, blank=True)
     authorisation = models.CharField(
+        _("authorisation"),
         max_length=8,
         choices=Authorisation.choices,
         default=Authorisation.NONE,
-        help_text="Whose account at the server its tools act for.",
+        help_text=_("Whose account at the server its tools act for."),
     )
     # Our registration at its authorisation server, where that cannot be made on the fly.
-    oauth_client_id = models.CharField("client ID", max_length=500, blank=True, editable=False)
+    oauth_client_id = models.CharField(_("client ID"), max_length=500, blank=True, editable=False)
     oauth_client_secret = models.TextField(blank=True, editable=False)
     timeout_seconds = models.PositiveIntegerField(
-        null=True, blank=True, help_text="For one call. Empty: TOOL_TIMEOUT_SECONDS."
+        _("timeout seconds"),
+        null=True,
+        blank=True,
+        help_text=_("For one call. Empty: TOOL_TIMEOUT_SECONDS."),
     )
     groups = models.ManyToManyField(
-        Group, blank=True, help_text="Who may use its tools. None: everybody."
+        Group,
+        verbose_name=_("groups"),
+        blank=True,
+        help_text=_("Who may use its tools. None: everybody."),
+    )
+    is_trusted = models.BooleanField(
+        _("trusted"),
+        default=False,
+        help_text=_(
+            "Its tools are called without asking, but for those that say they are destructive."
+            " Else people are asked first, but for tools that say they only read."
+        ),
     )
     may_repeat = models.BooleanField(
-        "may repeat calls",
+        _("may repeat calls"),
         default=False,
-        help_text="After a crash, call tools again that say they only read or are idempotent.",
+        help_text=_("After a crash, call tools again that say they only read or are idempotent."),
     )
-    is_enabled = models.BooleanField("enabled", default=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(
         max_length=12, choices=State.choices, default=State.UNKNOWN, editable=False
     )
@@ -75,7 +94,8 @@ class MCPServer(models.Model):
 
     class Meta:
         ordering = ["name"]
-        verbose_name = "MCP server"
+        verbose_name = _("MCP server")
+        verbose_name_plural = _("MCP servers")
 
     def __str__(self) -> str:
         return self.name
@@ -107,9 +127,11 @@ class MCPTool(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    server = models.ForeignKey(MCPServer, on_delete=models.CASCADE, related_name="tools")
-    name = models.CharField(max_length=200, help_text="What the server calls it.")
-    is_enabled = models.BooleanField("enabled", default=True)
+    server = models.ForeignKey(
+        MCPServer, verbose_name=_("server"), on_delete=models.CASCADE, related_name="tools"
+    )
+    name = models.CharField(_("name"), max_length=200, help_text=_("What the server calls it."))
+    is_enabled = models.BooleanField(_("enabled"), default=True)
     is_listed = models.BooleanField("listed", default=True, editable=False)
     # As in `tools/list`: name, title, description, inputSchema, outputSchema, annotations.
     definition = models.JSONField(default=dict, editable=False)
@@ -117,8 +139,8 @@ class MCPTool(models.Model):
     accepted_definition = models.JSONField(default=dict, editable=False)
     accepted_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     problem = models.TextField(blank=True, editable=False)
-    first_seen_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    first_seen_at = models.DateTimeField(_("first seen at"), auto_now_add=True)
+    changed_at = models.DateTimeField(_("changed at"), null=True, blank=True, editable=False)
     reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -133,7 +155,8 @@ class MCPTool(models.Model):
 
     class Meta:
         ordering = ["server__name", "name"]
-        verbose_name = "MCP tool"
+        verbose_name = _("MCP tool")
+        verbose_name_plural = _("MCP tools")
         constraints = [
             models.UniqueConstraint(fields=["server", "name"], name="mcptool_once_per_server")
         ]

@@ -10,6 +10,7 @@ from chat.errors import ProviderError
 from chat.providers.chunks import Answer, NotJson
 from chat.providers.failures import from_error_object, not_a_stream
 from chat.providers.sse import MAX_FRAME_BYTES, Frame, FrameDecoder
+from chat.text import say
 
 MAX_STREAM_BYTES = 32 << 20
 MAX_FRAMES = 200_000
@@ -70,7 +71,7 @@ class Body:
 
 
 def _too_large() -> ProviderError:
-    return ProviderError("The model's answer is larger than can be accepted.")
+    return ProviderError(say("The model's answer is larger than can be accepted."))
 
 
 def _error_in(data: str) -> Any:

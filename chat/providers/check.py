@@ -14,6 +14,7 @@ from chat.agent.ports import (
     ToolCallsAsked,
 )
 from chat.errors import ProviderError
+from chat.text import say
 from chat.tools import Tool
 
 QUESTION = "What is 2 + 2? Use the tool `add`."
@@ -49,17 +50,26 @@ class Findings:
         if self.failure:
             yield self.failure
             return
-        yield "The API is reachable and knows the model."
-        yield f"First sign of an answer after {self.first_token_seconds or self.seconds:.2f} s."
+        yield say("The API is reachable and knows the model.")
+        yield say(
+            "First sign of an answer after {seconds} s.",
+            seconds=f"{self.first_token_seconds or self.seconds:.2f}",
+        )
         if self.calls_tools:
-            yield "It calls tools."
+            yield say("It calls tools.")
         else:
-            yield "It did not call the tool it was offered: tools may not work with this model."
+            yield say(
+                "It did not call the tool it was offered: tools may not work with this model."
+            )
         if self.deltas > 1:
-            yield f"It streams: {self.deltas} pieces in {self.seconds:.2f} s."
+            yield say(
+                "It streams: {count} pieces in {seconds} s.",
+                count=self.deltas,
+                seconds=f"{self.seconds:.2f}",
+            )
         elif not self.calls_tools:
-            yield "It sent its answer in one piece: it may not stream."
-        yield "It reports usage." if self.usage else "It does not report usage."
+            yield say("It sent its answer in one piece: it may not stream.")
+        yield say("It reports usage.") if self.usage else say("It does not report usage.")
 
 
 async def check(provider: Provider) -> Findings:

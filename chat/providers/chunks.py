@@ -20,6 +20,7 @@ from chat.providers.halves import Halves
 from chat.providers.thinking import Delta, ThinkTags, deltas_of, reasoning_of
 from chat.providers.tool_fragments import ToolFragments
 from chat.providers.usage import read_usage
+from chat.text import say
 
 CUT = frozenset({"length", "max_tokens", "model_length"})
 SAYS_NOTHING = frozenset({"content", "role"})
@@ -75,7 +76,7 @@ class Answer:
             value = _first(json.loads(body))
             events = self._read_chunk(value)
         except RecursionError as error:
-            raise ProviderError("The model sent something that is not JSON.") from error
+            raise ProviderError(say("The model sent something that is not JSON.")) from error
         if not isinstance(value, dict) or not value.get("choices"):
             raise from_error_object(value)
         self.is_done = True
@@ -91,23 +92,23 @@ class Answer:
         if calls:
             yield ToolCallsAsked(calls=calls)
         elif not self._has_text and not (is_cut and self.heard):
-            raise ProviderError("The model sent an empty answer.", retryable=True)
+            raise ProviderError(say("The model sent an empty answer."), retryable=True)
         yield StepFinished(finish_reason="length" if is_cut else "stop", usage=self._usage)
 
     def _check_end(self, *, is_cut: bool) -> None:
         reason = self._finish_reason
         if not (reason or self.is_done or self._has_final_usage):
             raise ProviderError(
-                "The model's answer broke off.", code="LLM_INCOMPLETE", retryable=True
+                say("The model's answer broke off."), code="LLM_INCOMPLETE", retryable=True
             )
         if reason == "content_filter":
-            raise ProviderError("The provider's content filter stopped the answer.")
+            raise ProviderError(say("The provider's content filter stopped the answer."))
         if reason in FAILED:
             raise from_error_object({"code": reason})
         if is_cut and self._tools:
             # A call that was cut must never be executed.
             raise ProviderError(
-                "The model's answer was cut off in the middle of a tool call.",
+                say("The model's answer was cut off in the middle of a tool call."),
                 code="LLM_INCOMPLETE",
             )
 

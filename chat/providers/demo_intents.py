@@ -1,4 +1,7 @@
-"""What the demo model understands: one row per kind of question. Pure."""
+"""What the demo model understands: one row per kind of question. Pure.
+
+English, and as much German as the suggestions of a new chat need.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -44,7 +47,7 @@ def read(question: str) -> list[Intent]:
 
 
 def _places(text: str) -> Sequence[str]:
-    parts = re.split(r"\s*(?:,|\band\b|&)\s*(?:in\s+)?", text.strip(" ?.!"))
+    parts = re.split(r"\s*(?:,|\b(?:and|und)\b|&)\s*(?:in\s+)?", text.strip(" ?.!"))
     stop = {"the", "what", "is", "it", "now", "right", "time", "convert"}
     return [part.strip() for part in parts if part.strip() and part.lower() not in stop]
 
@@ -102,6 +105,15 @@ def _slow(match: re.Match[str]) -> list[Intent]:
     return [Intent(tool="slow_task", arguments=arguments, why="a task that takes a while")]
 
 
+def _ring(match: re.Match[str]) -> list[Intent]:
+    times = max(1, min(int(match["times"] or 1), 100))
+    return [Intent(tool="ring_bell", arguments={"times": times}, why="the bell")]
+
+
+def _reset(match: re.Match[str]) -> list[Intent]:
+    return [Intent(tool="reset_bell", arguments={}, why="the count of the bell")]
+
+
 def _docs(match: re.Match[str]) -> list[Intent]:
     query = match["query"].strip(" ?.!\"'")
     arguments = {"query": query, "limit": 5}
@@ -123,15 +135,16 @@ ROWS = (
         0,
     ),
     _row(
-        r"\btime\b[^?.!\n]*?\b(?:in|for|at)\s+(?P<places>[A-ZÀ-Þ][\w/]*(?:[ ][A-ZÀ-Þ][\w/]*)*"
-        r"(?:\s*(?:,|and|&|,\s*and)\s+(?:in\s+)?[A-ZÀ-Þ][\w/]*(?:[ ][A-ZÀ-Þ][\w/]*)*)*)",
+        r"\b(?:time|spät)\b[^?.!\n]*?\b(?:in|for|at)\s+"
+        r"(?P<places>[A-ZÀ-Þ][\w/]*(?:[ ][A-ZÀ-Þ][\w/]*)*"
+        r"(?:\s*(?:,|and|und|&|,\s*and)\s+(?:in\s+)?[A-ZÀ-Þ][\w/]*(?:[ ][A-ZÀ-Þ][\w/]*)*)*)",
         _time,
         0,
     ),
     _row(r"\btime\b[^?.!\n]*?\b(?:in|for)\s+(?P<places>[a-z]{3,}(?:[ ]?/?[a-z]{3,})?)", _time),
     _row(r"\bwhat time is it\b|\bcurrent time\b|\bwhat'?s the time\b", _local_time),
     _row(
-        rf"\bhow (?:many|much)\s+(?P<target>{UNIT})\b[^\d?]*"
+        rf"\b(?:how (?:many|much)|wie viele?)\s+(?P<target>{UNIT})\b[^\d?]*"
         rf"(?P<value>{NUMBER})\s*(?P<source>{UNIT})\b",
         _units,
     ),
@@ -139,10 +152,13 @@ ROWS = (
         rf"(?P<value>{NUMBER})\s*°?\s*(?P<source>{UNIT})\s+(?:to|into|in|as)\s+(?P<target>{UNIT})\b",
         _units,
     ),
-    _row(rf"(?P<part>{NUMBER})\s*(?:%|percent)\s+of\s+(?P<whole>{NUMBER})", _percent),
-    _row(r"\bslow\b[^\d?]*(?:(?P<seconds>\d+)\s*s(?:ec\w*)?)?", _slow),
+    _row(rf"(?P<part>{NUMBER})\s*(?:%|percent)\s+(?:of|von)\s+(?P<whole>{NUMBER})", _percent),
+    _row(r"\bring\b[^?.!\n]*?\bbell\b(?:\s+(?P<times>\d{1,3})\s+times)?", _ring),
+    _row(r"\breset\b[^?.!\n]*?\bbell\b", _reset),
+    _row(r"\b(?:slow|langsame)\b[^\d?]*(?:(?P<seconds>\d+)\s*s(?:ec\w*)?)?", _slow),
     _row(
-        r"\b(?:search|look)\b[^?\n]*?\b(?:docs?|documentation)\b(?:\s+(?:for|about))?\s+"
+        r"\b(?:search|look|suche)\b[^?\n]*?\b(?:docs?|documentation|dokumentation)\b"
+        r"(?:\s+(?:for|about|nach))?\s+"
         r"(?P<query>[^?\n]+)",
         _docs,
     ),

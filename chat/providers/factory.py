@@ -17,7 +17,7 @@ def create_provider(
     base_url: str,
     api_key: str,
     model_name: str,
-    http_client: httpx.AsyncClient,
+    http_client: httpx.AsyncBaseTransport,
     timeouts: Timeouts | None = None,
     on_bytes: Callable[[bytes], None] | None = None,
 ) -> Provider:

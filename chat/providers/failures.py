@@ -12,6 +12,7 @@ import aiohttp
 import httpx
 
 from chat.errors import ContextTooLong, ProviderError
+from chat.text import say
 
 MAX_DETAIL_CHARACTERS = 300
 RETRY_LATER = frozenset({408, 409, 425, 500, 502, 504, 520, 521, 522, 523, 524, 530})
@@ -26,7 +27,7 @@ UNKNOWN_MODEL = re.compile(
     r"|(unknown|invalid|no such|not a valid).{0,10}model|model_not_found",
     re.IGNORECASE | re.DOTALL,
 )
-BASE_URL_HINT = "Is the base URL right? It usually ends in /v1."
+BASE_URL_HINT = say("Is the base URL right? It usually ends in /v1.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +47,7 @@ class Refusal:
     @property
     def detail(self) -> str:
         text = self.message[:MAX_DETAIL_CHARACTERS]
-        return f" It said: {text}" if text else ""
+        return say(" It said: {text}", text=text) if text else ""
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:
@@ -69,24 +70,37 @@ def from_refusal(refusal: Refusal, *, retry_after: float | None = None) -> Provi
         return _bad_tool_call(refusal)
     if status in (400, 413, 422, 500) and TOO_LONG.search(words):
         return ContextTooLong(
-            "This conversation is longer than the model can read. Start a new chat, or ask "
-            f"with less text.{detail}"
+            say(
+                "This conversation is longer than the model can read. Start a new chat, or ask "
+                "with less text.{detail}",
+                detail=detail,
+            )
         )
     if "content_filter" in words or "content_policy" in words or "content management" in words:
-        return ProviderError(f"The provider's content filter refused this.{detail}")
+        return ProviderError(
+            say("The provider's content filter refused this.{detail}", detail=detail)
+        )
     if status in (401, 403):
         return ProviderError(
-            f"The model's API refused our key ({status}). An administrator must check "
-            f"LLM_API_KEY or OPENROUTER_API_KEY.{detail}",
+            say(
+                "The model's API refused our key ({status}). An administrator must check "
+                "LLM_API_KEY or OPENROUTER_API_KEY.{detail}",
+                status=status,
+                detail=detail,
+            ),
             code="LLM_AUTH",
         )
     if status == 402 or "insufficient_quota" in words:
         return ProviderError(
-            f"The account at the model's API has no credit left.{detail}", code="LLM_RATE_LIMITED"
+            say("The account at the model's API has no credit left.{detail}", detail=detail),
+            code="LLM_RATE_LIMITED",
         )
     if status in (400, 404) and UNKNOWN_MODEL.search(words):
         return ProviderError(
-            f"The model's API does not know this model. Is LLM_MODEL right?{detail}"
+            say(
+                "The model's API does not know this model. Is LLM_MODEL right?{detail}",
+                detail=detail,
+            )
         )
     return _of_status(refusal, retry_after)
 
@@ -95,30 +109,45 @@ def _of_status(refusal: Refusal, retry_after: float | None) -> ProviderError:
     status, detail = refusal.status, refusal.detail
     if status == 404:
         return ProviderError(
-            f"There is nothing at the address of the model's API (404). {BASE_URL_HINT}{detail}"
+            say(
+                "There is nothing at the address of the model's API (404). {hint}{detail}",
+                hint=BASE_URL_HINT,
+                detail=detail,
+            )
         )
     if status == 429:
         return ProviderError(
-            f"The model is asked too much at the moment. Please try again in a little.{detail}",
+            say(
+                "The model is asked too much at the moment. Please try again in a little.{detail}",
+                detail=detail,
+            ),
             code="LLM_RATE_LIMITED",
             retryable=True,
             retry_after_seconds=retry_after,
         )
     if status in OVERLOADED:
         return ProviderError(
-            f"The model is overloaded at the moment ({status}). Please try again in a little."
-            f"{detail}",
+            say(
+                "The model is overloaded at the moment ({status}). Please try again in a "
+                "little.{detail}",
+                status=status,
+                detail=detail,
+            ),
             code="LLM_RATE_LIMITED",
             retryable=True,
             retry_after_seconds=retry_after,
         )
     if 300 <= status < 400:
         return ProviderError(
-            f"The address of the model's API leads elsewhere ({status}). {BASE_URL_HINT}"
+            say(
+                "The address of the model's API leads elsewhere ({status}). {hint}",
+                status=status,
+                hint=BASE_URL_HINT,
+            )
         )
     number = f" ({status})" if status else f" ({refusal.code})" if refusal.code else ""
     return ProviderError(
-        f"The model's API reported an error{number}.{detail}",
+        say("The model's API reported an error{number}.{detail}", number=number, detail=detail),
         retryable=status in RETRY_LATER,
         retry_after_seconds=retry_after,
     )
@@ -137,27 +166,33 @@ def from_transport(error: httpx.TransportError) -> ProviderError:
     # By its cause: httpx has fewer names than things that go wrong.
     match error.__cause__:
         case aiohttp.ClientConnectorDNSError():
-            text = "The host name of the model's API cannot be found. Is the base URL right?"
+            text = say("The host name of the model's API cannot be found. Is the base URL right?")
         case aiohttp.ClientConnectorCertificateError():
             return ProviderError(
-                "The certificate of the model's API is not accepted. For one of your own, set "
-                "SSL_CERT_FILE."
+                say(
+                    "The certificate of the model's API is not accepted. For one of your own, set "
+                    "SSL_CERT_FILE."
+                )
             )
         case aiohttp.ClientSSLError():
             return ProviderError(
-                "The model's API does not speak TLS at this address. Should the base URL begin "
-                "with http://?"
+                say(
+                    "The model's API does not speak TLS at this address. Should the base URL begin "
+                    "with http://?"
+                )
             )
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            text = "The proxy in front of the model's API cannot be used."
+            text = say("The proxy in front of the model's API cannot be used.")
         case aiohttp.ClientConnectorError():
-            text = "The model's API refused the connection. Does it run, and is the port right?"
+            text = say(
+                "The model's API refused the connection. Does it run, and is the port right?"
+            )
         case TimeoutError():
-            text = "The model's API cannot be reached: it did not answer in time."
+            text = say("The model's API cannot be reached: it did not answer in time.")
         case aiohttp.InvalidURL():
-            return ProviderError("The address of the model's API is not valid.")
+            return ProviderError(say("The address of the model's API is not valid."))
         case _:
-            text = "The connection to the model broke off."
+            text = say("The connection to the model broke off.")
             return ProviderError(text, code="LLM_INCOMPLETE", retryable=True)
     return ProviderError(text, retryable=True)
 
@@ -171,11 +206,16 @@ def not_a_stream(body: bytes) -> ProviderError:
     """A body that is neither a stream nor a completion."""
     if body.lstrip()[:1] == b"<":
         return ProviderError(
-            f"The address of the model's API answered with a web page. {BASE_URL_HINT}"
+            say(
+                "The address of the model's API answered with a web page. {hint}",
+                hint=BASE_URL_HINT,
+            )
         )
     if not body.strip():
-        return ProviderError("The model sent an empty answer.", retryable=True)
-    return ProviderError("The model's answer broke off.", code="LLM_INCOMPLETE", retryable=True)
+        return ProviderError(say("The model sent an empty answer."), retryable=True)
+    return ProviderError(
+        say("The model's answer broke off."), code="LLM_INCOMPLETE", retryable=True
+    )
 
 
 def _of(error: Any, status: int) -> Refusal:
@@ -205,7 +245,10 @@ def _number(value: Any) -> int:
 def _bad_tool_call(refusal: Refusal) -> ProviderError:
     wrote = refusal.failed_generation[:2_000]
     return ProviderError(
-        f"The model wrote a tool call that its API could not read.{refusal.detail}",
+        say(
+            "The model wrote a tool call that its API could not read.{detail}",
+            detail=refusal.detail,
+        ),
         retryable=True,
         feedback="Your last tool call could not be read and was not executed. "
         f"{refusal.message[:500]} You wrote: {wrote} "

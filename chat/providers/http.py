@@ -1,8 +1,11 @@
-"""The HTTP client for model APIs: httpx in front, aiohttp's parser in C behind it.
+"""The HTTP client for model APIs: requests and responses of httpx, aiohttp's parser in C.
 
 httpx's own transport costs about three times as much processor time per streamed chunk, which
-under load is what people wait for; see docs/decisions/0004-dependencies.md.
+under load is what people wait for; see docs/decisions/0004-dependencies.md. Without httpx's client
+around it: cookies, redirects and sign-ins of its kind are nothing that a model's API needs.
 """
+
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -11,12 +14,12 @@ from httpx_aiohttp import AiohttpTransport
 KEEPALIVE_SECONDS = 30
 
 
-def create_http_client() -> httpx.AsyncClient:
-    """One per process; whoever makes it closes it. Must be made where an event loop is running.
+def create_http_client() -> httpx.AsyncBaseTransport:
+    """One per process; whoever makes it closes it.
 
     Proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. Certificates: SSL_CERT_FILE, SSL_CERT_DIR.
     """
-    return httpx.AsyncClient(transport=AiohttpTransport(client=_session))
+    return AiohttpTransport(client=_session)
 
 
 def was_stale(error: httpx.TransportError) -> bool:
@@ -32,4 +35,10 @@ def _session() -> aiohttp.ClientSession:
         limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ssl=httpx.create_ssl_context()
     )
     # A response is decompressed by httpx, and streams ask not to be compressed at all.
-    return aiohttp.ClientSession(connector=connector, auto_decompress=False, trust_env=True)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        # Asking the environment takes a thread, for each request.
+        trust_env=bool(getproxies()),
+    )

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import httpx
 
@@ -19,11 +20,12 @@ from chat.providers.failures import from_status, from_transport, read_refusal
 from chat.providers.http import was_stale
 from chat.providers.request import Definitions, Habits, body_of
 from chat.providers.watchdog import Timeouts, Watchdog, silent
+from chat.text import say
 from chat.tools import Tool
 from chat.transcript import ChatMessage
 
 MAX_ERROR_BYTES = 64 << 10
-NO_TOOLS = "This model cannot use tools; it answers without them."
+NO_TOOLS = say("This model cannot use tools; it answers without them.")
 
 
 class OpenAIProvider:
@@ -39,7 +41,7 @@ class OpenAIProvider:
         base_url: str,
         api_key: str,
         model_name: str,
-        http_client: httpx.AsyncClient,
+        http_client: httpx.AsyncBaseTransport,
         timeouts: Timeouts | None = None,
         on_bytes: Callable[[bytes], None] | None = None,
     ) -> None:
@@ -52,12 +54,15 @@ class OpenAIProvider:
         self._timeouts = timeouts or Timeouts()
         self._on_bytes = on_bytes or (lambda chunk: None)
         self._api_key = api_key
-        self._headers = {
-            "Accept": "text/event-stream",
-            # A compressed stream would be held back until a block is full.
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-        }
+        self._headers = httpx.Headers(
+            {
+                "Accept": "text/event-stream",
+                # A compressed stream would be held back until a block is full.
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                "User-Agent": "Ferryline",
+            }
+        )
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
@@ -106,15 +111,12 @@ class OpenAIProvider:
                 raise from_status(response, refused)
 
     async def _send(self, body: bytes) -> httpx.Response:
-        request = self._http.build_request(
-            "POST",
-            self._url,
-            content=body,
-            headers=self._headers,
-            # Silence is watched by meaning; the socket alone cannot tell.
-            timeout=httpx.Timeout(None, connect=self._timeouts.connect),
-        )
+        # Silence is watched by meaning; the socket alone cannot tell.
+        bounds = {"timeout": {"connect": self._timeouts.connect}}
         try:
+            request = httpx.Request(
+                "POST", self._address, content=body, headers=self._headers, extensions=bounds
+            )
             async with asyncio.timeout(self._timeouts.first_token):
                 return await self._open(request)
         except TimeoutError as error:
@@ -122,15 +124,20 @@ class OpenAIProvider:
         except httpx.TransportError as error:
             raise from_transport(error) from error
         except httpx.InvalidURL as error:
-            raise ProviderError("The address of the model's API is not valid.") from error
+            raise ProviderError(say("The address of the model's API is not valid.")) from error
+
+    @cached_property
+    def _address(self) -> httpx.URL:
+        """Taken apart once. Raises httpx.InvalidURL."""
+        return httpx.URL(self._url)
 
     async def _open(self, request: httpx.Request) -> httpx.Response:
         try:
-            return await self._http.send(request, stream=True)
+            return await self._http.handle_async_request(request)
         except httpx.TransportError as error:
             if not was_stale(error):
                 raise
-            return await self._http.send(request, stream=True)
+            return await self._http.handle_async_request(request)
 
     async def _read_some(self, response: httpx.Response) -> bytes:
         """The beginning of what a refusal says; a server that does not end it is not waited for."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from chat.errors import ProviderError
+from chat.text import say
 
 MAX_FRAME_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
@@ -119,7 +120,7 @@ class FrameDecoder:
     @staticmethod
     def _check(size: int) -> None:
         if size > MAX_FRAME_BYTES:
-            raise ProviderError("The model sent more in one piece than can be accepted.")
+            raise ProviderError(say("The model sent more in one piece than can be accepted."))
 
 
 def _is_line_of_data(block: bytes) -> bool:

@@ -9,6 +9,7 @@ from chat.errors import ProviderError
 from chat.providers.halves import joined
 from chat.providers.json_end import JsonEnd
 from chat.providers.tool_arguments import call_from, check_storable
+from chat.text import say
 from chat.tools import ToolCall
 
 MAX_EXTRA_CHARACTERS = 64 << 10
@@ -96,7 +97,7 @@ class ToolFragments:
 
     def _new(self, index: int | None) -> Slot:
         if len(self._slots) == MAX_CALLS:
-            raise ProviderError("The model asked for too many tool calls at once.")
+            raise ProviderError(say("The model asked for too many tool calls at once."))
         slot = Slot(index=index, place=len(self._slots))
         self._slots.append(slot)
         self._last_by_index[index] = slot

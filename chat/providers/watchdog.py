@@ -8,6 +8,7 @@ import httpx
 
 from chat.errors import ProviderError
 from chat.providers.failures import from_transport
+from chat.text import say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +80,9 @@ class Watchdog:
 
     def _failure(self) -> ProviderError:
         if self._loop.time() >= self._end:
-            text = f"The model's answer took longer than {self._total:g} seconds."
+            text = say(
+                "The model's answer took longer than {seconds} seconds.", seconds=f"{self._total:g}"
+            )
             return ProviderError(text, code="LLM_TIMEOUT")
         return silent(self._patience)
 
@@ -89,5 +92,5 @@ class Watchdog:
 
 
 def silent(seconds: float) -> ProviderError:
-    text = f"The model was silent for {seconds:g} seconds."
+    text = say("The model was silent for {seconds} seconds.", seconds=f"{seconds:g}")
     return ProviderError(text, code="LLM_TIMEOUT", retryable=True)

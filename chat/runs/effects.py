@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Case, Exists, OuterRef, Value, When
 from django.utils import timezone
 
 from chat.events import ChatEvent, Kind
 from chat.models import (
     AgentRun,
+    Approval,
     Conversation,
     InputRequest,
     MCPServer,
@@ -16,8 +18,11 @@ from chat.models import (
     RunStatus,
     ToolRun,
     ToolRunState,
+    UsageEntry,
 )
+from chat.models.ledger import mark_of
 from chat.models.rows import insert, update
+from chat.models.usage import Tally
 
 Effect = Callable[[], None]
 
@@ -29,19 +34,13 @@ def of_event(run_id: UUID, event: ChatEvent) -> Effect | None:
         case Kind.TOOL_CALLS:
             return lambda: _request(run_id, data)
         case Kind.TOOL_EXECUTING:
-            return lambda: _update(
-                run_id, data["id"], state=ToolRunState.RUNNING, started_at=timezone.now()
-            )
+            return lambda: _start(run_id, data["id"], event.rule)
+        case Kind.APPROVAL_REQUIRED:
+            return lambda: _await_approval(run_id, data)
+        case Kind.APPROVAL_DECIDED:
+            return lambda: _go_on(run_id, data)
         case Kind.TOOL_RESULT:
-            return lambda: _update(
-                run_id,
-                data["id"],
-                state=data["outcome"],
-                result=data["result"],
-                result_bytes=data["bytes"],
-                duration_ms=data["duration_ms"],
-                finished_at=timezone.now(),
-            )
+            return lambda: _finish(run_id, data)
         case Kind.INPUT_REQUIRED:
             return lambda: _ask(run_id, data)
         case Kind.NOTICE if "turns_left_out" in data:
@@ -55,9 +54,11 @@ def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
     now = timezone.now()
     slugs = {tool["server"] for tool in data["tools"] if "server" in tool}
     servers = {server.slug: server for server in MCPServer.objects.filter(slug__in=slugs)}
+    (owner_id,) = AgentRun.objects.values_list("owner_id").get(pk=run_id)
     ToolRun.objects.bulk_create(
         ToolRun(
             run_id=run_id,
+            owner_id=owner_id,
             call_id=tool["id"],
             iteration=data["iteration"],
             tool=tool["name"][:200],
@@ -67,10 +68,66 @@ def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
             arguments=tool["arguments"],
             invalid_arguments=tool.get("invalid_arguments", ""),
             fingerprint=tool.get("fingerprint", ""),
+            usage=data.get("usage", {}),
             created_at=now,
         )
         for tool in data["tools"]
     )
+
+
+def _start(run_id: UUID, call_id: str, rule: str) -> None:
+    values = {"rule": rule[:400]} if rule else {}
+    _update(run_id, call_id, state=ToolRunState.RUNNING, started_at=timezone.now(), **values)
+
+
+def _finish(run_id: UUID, data: Mapping[str, Any]) -> None:
+    values = {"rule": data["rule"][:400]} if "rule" in data else {}
+    _update(
+        run_id,
+        data["id"],
+        state=data["outcome"],
+        result=data["result"],
+        result_bytes=data["bytes"],
+        duration_ms=data["duration_ms"],
+        finished_at=timezone.now(),
+        mark=mark_of(run_id, data["id"], data["outcome"], data["result"]),
+        **values,
+    )
+    if data["outcome"] in {ToolRunState.CANCELLED, ToolRunState.BLOCKED, ToolRunState.LOST}:
+        # It may have waited for a person: nobody is asked any more.
+        called = ToolRun.objects.filter(run=run_id, call_id=data["id"])
+        asked = Approval.objects.filter(tool_run__in=called, state=Approval.State.OPEN)
+        asked.update(state=Approval.State.CANCELLED)
+        _set_status(run_id)
+
+
+def _await_approval(run_id: UUID, data: Mapping[str, Any]) -> None:
+    state = ToolRunState.AWAITING_APPROVAL
+    _update(run_id, data["id"], state=state, rule=data["rule"][:400])
+    AgentRun.objects.filter(pk=run_id).update(status=RunStatus.AWAITING_APPROVAL)
+    Approval.objects.create(
+        tool_run_id=data["tool_run_id"],
+        fingerprint=data["fingerprint"],
+        arguments=data["arguments"],
+        expires_at=data["expires_at"],
+    )
+
+
+def _go_on(run_id: UUID, data: Mapping[str, Any]) -> None:
+    _update(run_id, data["id"], state=ToolRunState.REQUESTED)
+    if "arguments" in data:
+        # From here on without what is to be redacted.
+        asked = Approval.objects.filter(tool_run__run=run_id, tool_run__call_id=data["id"])
+        asked.update(changed_arguments=data["arguments"])
+    _set_status(run_id)
+
+
+def _set_status(run_id: UUID) -> None:
+    """A run that waited for a person does so as long as any of its calls does."""
+    waiting = ToolRun.objects.filter(run=OuterRef("pk"), state=ToolRunState.AWAITING_APPROVAL)
+    still = When(Exists(waiting), then=Value(RunStatus.AWAITING_APPROVAL))
+    status = Case(still, default=Value(RunStatus.RUNNING))
+    AgentRun.objects.filter(pk=run_id, status=RunStatus.AWAITING_APPROVAL).update(status=status)
 
 
 def _update(run_id: UUID, call_id: str, **values: Any) -> None:
@@ -99,8 +156,9 @@ def _remember(run_id: UUID, turns_left_out: int) -> None:
 def of_ending(
     run: AgentRun, event: ChatEvent, status: RunStatus, steps: list[dict[str, Any]], text: str
 ) -> Effect:
-    """The end of a run: its status, the answer as a message, the place in the sidebar."""
-    data = event.data
+    """The end of a run: its status, the answer as a message, the place in the sidebar,
+    what it used."""
+    data, used = event.data, (run.tally or Tally()).take()
 
     def end() -> None:
         now = timezone.now()
@@ -129,5 +187,8 @@ def of_ending(
         )
         insert(answer)
         update(Conversation, run.conversation_id, updated_at=now)
+        insert(
+            UsageEntry(person_id=run.owner_id, model_name=run.model_name, at=now, runs=1, **used)
+        )
 
     return end

@@ -6,6 +6,7 @@ There is one engine per event loop, made on first use: Django's ASGI handler has
 import asyncio
 import logging
 import weakref
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -31,7 +32,7 @@ _engines: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Engine]" = (
 
 
 def engine() -> "Engine":
-    """The engine of the running event loop."""
+    """The engine of the running event loop, closed or not."""
     loop = asyncio.get_running_loop()
     if loop not in _engines:
         _engines[loop] = Engine()
@@ -49,7 +50,11 @@ class Engine:
         self.moves = Moves(settings.REDIS_URL)
         self.journal = Journal(on_cancel_requested=self.stop, on_stored=self.moves.tell)
         self.works: dict[UUID, Work] = {}
+        # Runs that are about to be ours: questions being stored, orphans being taken over.
+        self.beginnings: set[asyncio.Task[Any]] = set()
         self.waiting_inputs: dict[UUID, asyncio.Event] = {}
+        # By tool run: calls that wait for a person's approval.
+        self.waiting_approvals: dict[UUID, asyncio.Event] = {}
         self.is_leaving = False
         # Open event streams.
         self.readers = 0
@@ -74,9 +79,9 @@ class Engine:
         return self.hub.open_toolbox(access.slugs, access.may_offer, access.personal)
 
     async def aclose(self) -> None:
-        """What runs said until now is stored; connections are closed."""
+        """What runs said until now is stored; connections are closed. Nothing begins any more."""
+        self.is_leaving = True
         await self.journal.aclose()
         await self.moves.aclose()
         await self.hub.aclose()
         await self.http.aclose()
-        _engines.pop(asyncio.get_running_loop(), None)

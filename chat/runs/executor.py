@@ -8,16 +8,20 @@ from django.conf import settings
 
 from chat import events
 from chat.agent.loop import Limits, run_agent
-from chat.errors import ChatError, RunLost
+from chat.errors import ChatError, RunLost, StorageAway
 from chat.models import AgentRun
+from chat.runs.budget import open_budget
 from chat.runs.engine import Engine
-from chat.runs.pool import in_writer
+from chat.runs.journal import AWAY
+from chat.runs.pool import AWAY_ERRORS, in_writer
 from chat.runs.recorder import INTERRUPTED, Recorder
 from chat.runs.recovery import give_up
+from chat.runs.tools.approvals import Gate
 from chat.runs.tools.inputs import Asker
 from chat.runs.tools.toolbox import RunToolbox
 from chat.runs.work import Work
 from chat.steps import Steps
+from chat.text import say
 from chat.transcript import ChatMessage
 
 logger = logging.getLogger(__name__)
@@ -32,6 +36,7 @@ async def execute(
     """
     recorder = Recorder(engine.journal, run, begun)
     work.close = recorder.close
+    work.waits_only = recorder.steps.waits_only
     work.is_claimed.set()
     try:
         work.is_cancellable = True
@@ -45,10 +50,13 @@ async def execute(
             logger.warning("Run %s was taken over by another process", run.pk)
     except ChatError as error:
         await _end(recorder, events.error(str(error), code=error.code))
+    except AWAY_ERRORS as error:
+        logger.warning("Run %s could not be gone on with: %s", run.pk, error)
+        await _end(recorder, events.error(AWAY, code=StorageAway.code))
     except Exception:
         reference = uuid4().hex[:8]
         logger.exception("Run %s failed; reference %s", run.pk, reference)
-        text = f"Something went wrong on our side. Reference {reference}."
+        text = say("Something went wrong on our side. Reference {reference}.", reference=reference)
         await _end(recorder, events.error(text, code="INTERNAL"))
 
 
@@ -61,13 +69,17 @@ async def _answer(
 ) -> None:
     if work.is_stopping:
         raise asyncio.CancelledError
+    budget = await open_budget(run, recorder.steps.begun)
     await run_agent(
         history,
         provider=engine.provider(run.model_name),
         toolbox=RunToolbox(
             run.pk,
             await engine.toolbox(run.conversation),
+            budget,
+            Gate(run=run, record=recorder.record, waiting=engine.waiting_approvals),
             Asker(record=recorder.record, waiting=engine.waiting_inputs),
+            recorder.steps.open_calls,
         ),
         record=recorder.record,
         limits=Limits(
@@ -76,6 +88,7 @@ async def _answer(
             turns_left_out=run.turns_left_out,
         ),
         begun=recorder.steps.begun,
+        budget=budget,
     )
 
 
@@ -95,7 +108,7 @@ async def _stopped(work: Work, recorder: Recorder) -> None:
         text = recorder.steps.final_text
         await _end(recorder, events.done(text, finish_reason="cancelled", usage={}))
     else:
-        text = "The server was restarted while it answered."
+        text = say("The server was restarted while it answered.")
         await _end(recorder, events.error(text, code=INTERRUPTED))
 
 

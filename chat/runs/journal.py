@@ -16,10 +16,12 @@ from django.db import connection
 
 from chat.errors import ChatError, RunLost, StorageAway
 from chat.events import DELTAS, TERMINAL, ChatEvent
+from chat.runs import metrics
 from chat.runs.effects import Effect
 from chat.runs.pool import AWAY_ERRORS, writer
 from chat.runs.run_log import RunLog
 from chat.runs.store import Slice, Written, beat, write, write_again
+from chat.text import say
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,11 @@ class Journal:
             self._drop(before, RunLost("It is gone on with under a new lease."))
         log = self._logs[run_id] = RunLog(run_id, lease, last_seq)
         return log
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not stored yet."""
+        return sum(log.added - log.settled for log in self._logs.values())
 
     def log(self, run_id: UUID) -> RunLog | None:
         """The log of a run that lives in this process."""
@@ -128,8 +135,10 @@ class Journal:
             logs = list(self._dirty)
             self._dirty.clear()
             self._is_writing = True
-            await self._flush([(log, _slice(log)) for log in logs])
+            batch = [(log, _slice(log)) for log in logs]
+            await self._flush(batch)
             self._is_writing = False
+            metrics.committed(sum(len(part.rows) for _, part in batch), loop.time() - begun_at)
             await asyncio.sleep(begun_at + COMMIT_INTERVAL_SECONDS - loop.time())
 
     async def _flush(self, batch: list[tuple[RunLog, Slice]]) -> None:
@@ -150,7 +159,10 @@ class Journal:
             written = await _insist(write_again, [part], 0)
         except Exception as error:
             logger.exception("Run %s could not be stored", log.run_id)
-            self._drop(log, ChatError(f"It could not be stored ({type(error).__name__})."))
+            self._drop(
+                log,
+                ChatError(say("It could not be stored ({reason}).", reason=type(error).__name__)),
+            )
         else:
             self._show_all([(log, part)], written)
 

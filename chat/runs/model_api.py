@@ -14,7 +14,7 @@ CHECK_SECONDS = 12
 
 def configured_provider(
     model_name: str,
-    http_client: httpx.AsyncClient,
+    http_client: httpx.AsyncBaseTransport,
     *,
     timeouts: Timeouts | None = None,
 ) -> Provider:

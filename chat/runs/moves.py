@@ -11,13 +11,12 @@ import contextvars
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.asyncio.client import PubSub
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +40,7 @@ class Moves:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis: Redis | None = None
-        if url:
-            self._redis = Redis.from_url(
-                url,
-                socket_timeout=TIMEOUT_SECONDS,
-                socket_connect_timeout=TIMEOUT_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
+        self._redis = _connection_to(url) if url else None
         self._moved: set[UUID] = set()
         self._has_moved = asyncio.Event()
         self._ears: dict[UUID, set[Ear]] = {}
@@ -95,7 +87,7 @@ class Moves:
         if self._redis:
             await self._redis.aclose()
 
-    async def _tell(self, redis: Redis) -> None:
+    async def _tell(self, redis: "Redis") -> None:
         while True:
             await self._has_moved.wait()
             self._has_moved.clear()
@@ -106,7 +98,7 @@ class Moves:
                 self._is_heard = heard > (self._listener is not None)
             await asyncio.sleep(TELL_SECONDS if self._is_heard else TELL_NOBODY_SECONDS)
 
-    async def _listen(self, redis: Redis) -> None:
+    async def _listen(self, redis: "Redis") -> None:
         try:
             while self._ears:
                 async with self._trouble_costs_this_only("listening"), redis.pubsub() as news:
@@ -115,7 +107,7 @@ class Moves:
         finally:
             self._listener = None
 
-    async def _hear(self, news: PubSub) -> None:
+    async def _hear(self, news: "PubSub") -> None:
         """Return when nobody listens any longer. Raises when the connection turns out dead."""
         is_asked = False
         while self._ears:
@@ -176,6 +168,20 @@ class Ear:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds - pause):
                 await self._news.wait()
+
+
+def _connection_to(url: str) -> "Redis":
+    # Most run without Redis: its client takes 5 MB of memory.
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    return Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -13,11 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from chat.models import AgentRun, ApiToken
+from chat.models import AgentRun, ApiToken, Session
 from chat.runs.pool import in_pool
 
 logger = logging.getLogger(__name__)

@@ -5,10 +5,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
 from chat.errors import RunLost, StorageAway
 from chat.events import DELTAS, ChatEvent, Kind, encode, tool_result
 from chat.models import AgentRun, RunStatus, ToolRunState
-from chat.runs import effects
+from chat.redaction import Veil
+from chat.runs import effects, metrics
 from chat.runs.journal import Journal
 from chat.steps import Steps
 
@@ -24,6 +27,7 @@ class Recorder:
         self._run = run
         self._log = journal.open(run.pk, run.lease, run.last_seq)
         self._is_over = self._is_closed = False
+        self._veil = Veil(settings.REDACTION)
 
     async def record(self, event: ChatEvent) -> None:
         """Store the event, with the rows that change with it. See Journal.append."""
@@ -31,6 +35,10 @@ class Recorder:
             raise RunLost("This process has given the run up.")
         if self._is_over:
             return
+        for shown in self._veil.pass_on(event):
+            await self._store(shown)
+
+    async def _store(self, event: ChatEvent) -> None:
         if event.kind in DELTAS:
             self.steps.apply(event)
             await self._journal.append(self._log, event)
@@ -39,6 +47,7 @@ class Recorder:
         event = replace(event, data=json.loads(event.to_json()))
         self.steps.apply(event)
         await self._journal.append(self._log, event, self._effect(event))
+        self._count(event)
 
     def close(self) -> None:
         """Record nothing more: what comes now is another process's. `record` raises RunLost."""
@@ -62,6 +71,14 @@ class Recorder:
                     tool_result(call["id"], call["name"], text, outcome=outcome, duration_ms=0)
                 )
         await self.record(ending)
+
+    def _count(self, event: ChatEvent) -> None:
+        if event.is_terminal:
+            metrics.run_ended(self._run, status_of(event))
+        elif event.kind == Kind.TOOL_RESULT:
+            server = self.steps.server_of(event.data["id"])
+            seconds = event.data["duration_ms"] / 1000
+            metrics.tool_call_ended(server, event.data["outcome"], seconds)
 
     def _effect(self, event: ChatEvent) -> effects.Effect | None:
         if not event.is_terminal:

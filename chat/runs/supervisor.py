@@ -4,69 +4,99 @@ The embedded default: tasks in the web process.
 """
 
 import asyncio
-import contextlib
 import contextvars
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
+from opentelemetry import trace
 
+from chat import log_ids
 from chat.errors import Restarting, RunLost
 from chat.events import ChatEvent
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
+from chat.runs import metrics
 from chat.runs.announce import announce
 from chat.runs.engine import Engine, engine
 from chat.runs.executor import execute
+from chat.runs.history import read_history
 from chat.runs.journal import HEARTBEAT_SECONDS
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import asked_to_stop, ending_of, give_up, orphans, take_over
 from chat.runs.titles import entitle
+from chat.runs.tools.approvals import settle as settle_approval
+from chat.runs.tools.approvals import settled_among
 from chat.runs.tools.inputs import settle
+from chat.runs.upkeep.accounts import keep_erasing
 from chat.runs.upkeep.checkpoints import keep_checkpointing
-from chat.runs.upkeep.erasing import keep_erasing
 from chat.runs.upkeep.packing import keep_packing
+from chat.runs.upkeep.retention import keep_pruning
+from chat.runs.upkeep.sealing import keep_sealing
 from chat.runs.work import Work
 from chat.steps import Steps
-from chat.transcript import ChatMessage
+from chat.text import say
 
 logger = logging.getLogger(__name__)
+tracer = trace.get_tracer("ferryline")
+
+T = TypeVar("T")
+# Stores a question: its run, and whether that is a new one.
+Store = Callable[[], tuple[AgentRun, bool]]
 
 SWEEP_SECONDS = 0.5
-LAST_WORDS_SECONDS = 4
-FAREWELL_SECONDS = 1.5
 
 
 def check_open() -> None:
     """Raise Restarting once this process takes no new runs."""
-    if engine().is_leaving:
-        raise Restarting("The server is restarting. Please try again in a moment.")
+    _check_open(engine())
 
 
-async def begin(store: Callable[[], tuple[AgentRun, bool]]) -> AgentRun:
+def _check_open(house: Engine) -> None:
+    if house.is_leaving:
+        raise Restarting(say("The server is restarting. Please try again in a moment."))
+
+
+async def begin(store: Store) -> AgentRun:
     """Store a question and start its run, unless `store` says that it is not a new one.
 
-    Both, even if whoever asks leaves meanwhile. Raises what `store` raises.
+    Both, even if whoever asks leaves meanwhile; where this process is about to end, the run is
+    another one's from the beginning. Raises Restarting, and what `store` raises.
     """
-    task = asyncio.get_running_loop().create_task(_begin_stored(store))
+    house = engine()
+    return await _whole(_begin_stored(store, house), house)
+
+
+async def _whole(beginning: Coroutine[Any, Any, T], house: Engine) -> T:
+    """Let it come to its end, although we are cancelled."""
+    task = asyncio.get_running_loop().create_task(beginning)
+    house.beginnings.add(task)
+    task.add_done_callback(house.beginnings.discard)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return await asyncio.shield(task)
 
 
-async def _begin_stored(store: Callable[[], tuple[AgentRun, bool]]) -> AgentRun:
-    house = engine()
-    run, is_new = await in_writer(store)
+async def _begin_stored(store: Store, house: Engine) -> AgentRun:
+    run, is_new = await in_writer(_store, store, house)
     if is_new and house.is_leaving:
-        # It came too late for this process.
         await in_writer(give_up, run.pk, run.lease)
     elif is_new:
+        metrics.run_started()
         watch_over(house)
         _begin(run, house, None)
     return run
+
+
+def _store(store: Store, house: Engine) -> tuple[AgentRun, bool]:
+    """In a thread, which may wait for the database for longer than the event loop lives."""
+    _check_open(house)
+    run, is_new = store()
+    if is_new and house.is_leaving:
+        give_up(run.pk, run.lease)
+    return run, is_new
 
 
 async def cancel(run: AgentRun) -> bool:
@@ -90,6 +120,14 @@ async def answer(input_id: UUID, action: str, content: dict[str, Any]) -> bool:
     return is_first
 
 
+async def decide(tool_run_id: UUID, state: str, **said: Any) -> bool:
+    """Allow or deny a call, see approvals.settle; its process goes on as after `answer`."""
+    is_first = await in_writer(settle_approval, tool_run_id, state, **said)
+    if waiting := engine().waiting_approvals.get(tool_run_id):
+        waiting.set()
+    return is_first
+
+
 def watch_over(house: Engine) -> None:
     """Keep the heartbeat and look for orphaned runs, from the first call on."""
     if not house.tasks:
@@ -100,45 +138,9 @@ def watch_over(house: Engine) -> None:
             _spawn(keep_checking(), "readers"),
             _spawn(keep_erasing(), "erasing"),
             _spawn(keep_checkpointing(), "checkpoints"),
+            _spawn(keep_sealing(), "sealing"),
+            _spawn(keep_pruning(), "pruning"),
         ]
-
-
-async def shut_down(*, drain_seconds: float = 0) -> None:
-    """Take no new runs, give those that live here `drain_seconds` to end, hand over the rest.
-
-    With RUN_RECOVERY=interrupt they are ended as interrupted instead. Then close all parts.
-    """
-    house = engine()
-    house.is_leaving = True
-    for task in house.tasks[1:]:
-        task.cancel()
-    await _ended(house, drain_seconds)
-    for work in list(house.works.values()):
-        if settings.RUN_RECOVERY == "continue":
-            work.leave()
-        elif work.task:
-            work.task.cancel()
-    await _ended(house, LAST_WORDS_SECONDS)
-    await _read(house)
-    for task in house.tasks:
-        task.cancel()
-    await house.aclose()
-
-
-async def _ended(house: Engine, seconds: float) -> None:
-    tasks = [work.task for work in house.works.values() if work.task]
-    if tasks and seconds:
-        await asyncio.wait(tasks, timeout=seconds)
-
-
-async def _read(house: Engine) -> None:
-    """Let open event streams end as streams end, and not as connections break."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(FAREWELL_SECONDS):
-            while house.readers:  # noqa: ASYNC110 (few, and once in a life)
-                await asyncio.sleep(0.02)
-            # What was said last is on its way.
-            await asyncio.sleep(0.05)
 
 
 def _begin(run: AgentRun, house: Engine, begun: Steps | None) -> None:
@@ -155,6 +157,8 @@ def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None
 
 async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -> None:
     """A run from its start, or from where another process has left it with `begun`."""
+    log_ids.run_id.set(str(run.pk))
+    log_ids.user_id.set(str(run.owner_id))
     title = str(run.conversation)
     try:
         is_told = run.conversation.is_new
@@ -163,7 +167,8 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
         # Nobody waits for it: Redis may be slow, or not there at all.
         state = "new" if is_first else "running"
         telling = _aside(announce(run, title, state), f"announcement of {run.pk}", house)
-        await execute(run, history, work, house, begun or Steps())
+        with tracer.start_as_current_span("run", attributes={"ferryline.run": str(run.pk)}):
+            await execute(run, history, work, house, begun or Steps())
     except asyncio.CancelledError:
         # Before it had begun: the thread that claimed it has done so all the same.
         if work.is_leaving and not work.is_claimed.is_set():
@@ -196,6 +201,7 @@ async def _sweep(house: Engine) -> None:
     while True:
         try:
             await _stop_asked(house)
+            await _wake_decided(house)
             await recover(house)
         except Exception:  # The watch goes on when the database is back.
             logger.exception("Looking after runs failed")
@@ -205,24 +211,37 @@ async def _sweep(house: Engine) -> None:
 async def _stop_asked(house: Engine) -> None:
     """Stop runs of ours that another process was asked to stop; a silent one writes nothing."""
     if house.works:
-        for run_id in await in_pool(asked_to_stop, list(house.works)):
+        for run_id in await in_pool(asked_to_stop):
             house.stop(run_id)
+
+
+async def _wake_decided(house: Engine) -> None:
+    """Go on with calls that somebody decided on in another process, or nobody in time."""
+    if waiting := list(house.waiting_approvals):
+        for tool_run_id in await in_pool(settled_among, waiting):
+            if decided := house.waiting_approvals.get(tool_run_id):
+                decided.set()
 
 
 async def recover(house: Engine) -> None:
     """Take over each orphaned run (a guarded update: one winner) and go on with it, or end it."""
     for run_id, lease in await in_pool(orphans):
-        if run_id in house.works:
-            continue
-        taken = await in_writer(take_over, run_id, lease)
-        if taken is None:
-            continue
-        run, steps = taken
-        if ending := ending_of(run, steps):
-            await _end(run, steps, ending, house)
-        else:
-            logger.info("Run %s had lost its process and goes on here", run.pk)
-            _begin(run, house, steps)
+        if run_id not in house.works:
+            await _whole(_recover(run_id, lease, house), house)
+
+
+async def _recover(run_id: UUID, lease: int, house: Engine) -> None:
+    taken = await in_writer(take_over, run_id, lease)
+    if taken is None:
+        return
+    run, steps = taken
+    if house.is_leaving:
+        await in_writer(give_up, run.pk, run.lease)
+    elif ending := ending_of(run, steps):
+        await _end(run, steps, ending, house)
+    else:
+        logger.info("Run %s had lost its process and goes on here", run.pk)
+        _begin(run, house, steps)
 
 
 async def _end(run: AgentRun, steps: Steps, ending: ChatEvent, house: Engine) -> None:
@@ -238,12 +257,6 @@ def as_ours() -> dict[str, Any]:
     """The fields of a run that begins in this process as soon as it is stored."""
     now = timezone.now()
     return {"status": RunStatus.RUNNING, "lease": 1, "started_at": now, "heartbeat_at": now}
-
-
-def read_history(run: AgentRun) -> list[ChatMessage]:
-    """What was said before, and how much of it the model was found to have no room for."""
-    run.turns_left_out = run.turns_left_out or run.conversation.turns_left_out(run)
-    return run.conversation.transcript(run)
 
 
 def _request_cancel(run_id: UUID) -> bool:

@@ -60,7 +60,8 @@ async def entitle(run: AgentRun, house: Engine) -> None:
             begun = await in_pool(read_begun, run)
             if begun is None:
                 return
-            title = title_from(await _ask(house.provider(run.model_name), begun))
+            heard = await _ask(house.provider(run.model_name), begun)
+            title = settings.REDACTION.text(title_from(heard))
             is_stored = await in_writer(store_title, begun.conversation, title)
             if is_stored:
                 await announce_change(begun.conversation, "changed")

@@ -17,6 +17,8 @@ class Work:
     is_stopping: bool = False
     is_leaving: bool = False
     close: Callable[[], None] = lambda: None
+    # Whether nothing happens in it until a person decides.
+    waits_only: Callable[[], bool] = lambda: False
 
     def stop(self) -> None:
         """Cancel the run, once: the model's request is closed and running tools are cancelled."""

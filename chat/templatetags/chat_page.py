@@ -4,10 +4,14 @@ import json
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import translation
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from chat import markdown
+from chat.language import number, told, words_for_scripts
 from chat.views.rail import STATES
 
 register = template.Library()
@@ -32,6 +36,7 @@ ICONS = {
     "tools": "M14.5 6.5a4 4 0 0 0-5.3 5L4 16.7 7.3 20l5.2-5.2a4 4 0 0 0 5-5.3L15 12l-3-3z",
     "activity": "M4 6h10M4 12h16M4 18h7M16.6 6a1.4 1.4 0 1 0 2.8 0 1.4 1.4 0 1 0-2.8 0"
     "M13.6 18a1.4 1.4 0 1 0 2.8 0 1.4 1.4 0 1 0-2.8 0",
+    "play": "M8 5.5v13l10-6.5z",
     "more": "M5.5 12h.01M12 12h.01M18.5 12h.01",
     "pencil": "M5 19l1-4L16.5 4.5l3 3L9 18zM14 7l3 3",
     "tune": "M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0 2 2 0 1 0-4 0"
@@ -57,13 +62,26 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def tool_states() -> str:
     """State → shape and word, for the script that draws the same cards."""
-    return json.dumps(STATES)
+    return json.dumps(STATES, cls=DjangoJSONEncoder)
+
+
+@register.simple_tag
+def script_words() -> SafeString | str:
+    """What static/js/words.js looks up. English pages need none."""
+    words = words_for_scripts(translation.get_language() or "")
+    return json_script(words, "words") if words else ""
+
+
+register.filter(told)
+register.filter(number)
 
 
 @register.simple_tag
 def prose(text: str, *, is_final: bool) -> SafeString:
     """The text of an answer. While it is being written its code has no colours yet."""
-    return mark_safe(markdown.render(text, highlight=is_final))  # noqa: S308 - see chat.markdown
+    words = (gettext("Code"), gettext("Table"))
+    html = markdown.render(text, highlight=is_final, words=words)
+    return mark_safe(html)  # noqa: S308 - see chat.markdown
 
 
 @register.filter
@@ -74,7 +92,7 @@ def duration(milliseconds: float | str | None) -> str:
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 60_000:
-        return f"{milliseconds / 1000:.1f} s"
+        return f"{number(milliseconds / 1000, 1)} s"
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes} min {seconds} s"
 
@@ -85,8 +103,8 @@ def size(count: int) -> str:
     if count < 1024:
         return f"{count} B"
     if count < 1024**2:
-        return f"{count / 1024:.1f} KB"
-    return f"{count / 1024**2:.1f} MB"
+        return f"{number(count / 1024, 1)} KB"
+    return f"{number(count / 1024**2, 1)} MB"
 
 
 @register.filter
@@ -94,3 +112,9 @@ def initials(user: Any) -> str:
     """Two letters for a person."""
     words = (user.get_full_name() or user.get_username()).split()
     return "".join(word[0] for word in words[:2])
+
+
+@register.filter
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """What stands between backticks is code; each piece of the text with whether it is that."""
+    return [(piece, place % 2 == 1) for place, piece in enumerate(text.split("`"))]

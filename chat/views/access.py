@@ -8,13 +8,20 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 
-from chat.errors import ChatError, RunActive, StorageAway, TooManyRuns
+from chat import log_ids
+from chat.errors import ChatError, QuotaExceeded, RunActive, StorageAway
+from chat.language import language_of, told
 from chat.models import ApiToken
 from chat.runs.pool import AWAY_ERRORS, in_pool
+from chat.text import say
 from chat.views.bodies import BadRequest
 
 logger = logging.getLogger(__name__)
+
+# A site beside ours, such as another port of this machine, is another one as well.
+FOREIGN = {"cross-site", "same-site"}
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
@@ -43,7 +50,8 @@ class TokenMiddleware:
 
     async def __call__(self, request: ApiRequest) -> HttpResponseBase:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
+        # That of /metrics is no person's.
+        if scheme.lower() == "bearer" and request.path != "/metrics":
             try:
                 request.token_user = await in_pool(ApiToken.owner_of, token.strip())
             except AWAY_ERRORS:
@@ -92,31 +100,55 @@ async def _answer(
         request.person = await person(request)
         if request.person is None:
             return failure("Please sign in, or send an API token.", "UNAUTHENTICATED", status=401)
+        log_ids.user_id.set(str(request.person.pk))
+        if is_foreign(request):
+            return failure("Pages of other sites get nothing here.", "CROSS_SITE", status=403)
         if request.method not in methods:
             response = failure("This address does not take that.", "METHOD_NOT_ALLOWED", status=405)
             response.headers["Allow"] = ", ".join(methods)
             return response
         return await view(request, **kwargs)
-    except BadRequest as error:
-        fields = {"fields": error.fields} if error.fields else {}
-        return failure(str(error), error.code, status=error.status, **fields)
-    except TooManyRuns as error:
-        response = failure(str(error), error.code, status=429)
-        response.headers["Retry-After"] = str(error.retry_after_seconds)
-        return response
-    except RunActive as error:
-        return failure(str(error), error.code, status=409)
-    except ChatError as error:
-        return failure(str(error), error.code, status=503)
+    except (BadRequest, ChatError) as error:
+        with translation.override(language_of(request)):
+            return refusal(error)
     except AWAY_ERRORS:
         return storage_away(request)
+
+
+def is_foreign(request: HttpRequest) -> bool:
+    """Whether the browser says that another site's page is asking, with the cookie of ours.
+
+    It could not read the answer, but have streams opened and answers made.
+    """
+    has_token = getattr(request, "token_user", None) is not None
+    return not has_token and request.headers.get("Sec-Fetch-Site", "") in FOREIGN
+
+
+def refusal(error: BadRequest | ChatError) -> JsonResponse:
+    """An expected failure over the API, in the language in use."""
+    match error:
+        case BadRequest(fields=fields) if fields:
+            problems = {name: told(problem) for name, problem in fields.items()}
+            text = " ".join(dict.fromkeys(problems.values()))
+            return failure(text, error.code, status=error.status, fields=problems)
+        case BadRequest():
+            return failure(told(error), error.code, status=error.status)
+        case QuotaExceeded():
+            seconds = error.retry_after_seconds
+            response = failure(told(error), error.code, status=429, retry_after_seconds=seconds)
+            response.headers["Retry-After"] = str(seconds)
+            return response
+        case _:
+            status = 409 if isinstance(error, RunActive) else 503
+            return failure(told(error), error.code, status=status)
 
 
 def storage_away(request: HttpRequest) -> JsonResponse:
     """To be called where the exception is handled."""
     logger.exception("The database could not serve %s", request.path)
-    text = "The database is away, or full. Please try again in a moment."
-    return failure(text, StorageAway.code, status=503)
+    text = say("The database is away, or full. Please try again in a moment.")
+    with translation.override(language_of(request)):
+        return failure(told(text), StorageAway.code, status=503)
 
 
 def not_found() -> JsonResponse:
@@ -125,6 +157,9 @@ def not_found() -> JsonResponse:
 
 
 def is_api(request: HttpRequest) -> bool:
+    """Whether refusals are JSON. What tells people of the API is a page like all others."""
+    if request.path == "/api/docs":
+        return False
     return request.path.startswith("/api/") or request.path in {"/chat", "/chat/stream"}
 
 
@@ -134,10 +169,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return render(request, "403_csrf.html", status=403)
     if not request.user.is_authenticated:
         return failure("Please sign in, or send an API token.", "UNAUTHENTICATED", status=401)
-    return failure("The CSRF token is missing or old. Reload the page.", "CSRF", status=403)
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if is_api(request):
-        return not_found()
-    return render(request, "404.html", status=404)
+    text = say("The CSRF token is missing or old. Reload the page.")
+    with translation.override(language_of(request)):
+        return failure(told(text), "CSRF", status=403)

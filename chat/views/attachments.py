@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.views import redirect_to_login
 from django.db.models.fields.files import FieldFile
 from django.http import (
@@ -19,7 +18,7 @@ from django.http import (
 from django.utils.http import content_disposition_header
 
 from chat.mcp.media import SHOWN_TYPES
-from chat.models import Attachment, ToolRun
+from chat.models import Attachment, StaffAccess
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 
@@ -40,7 +39,8 @@ async def item(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     if request.method == "HEAD":
         return _with_headers(HttpResponse(), found)
     if found.run.owner_id != reader.pk:
-        await in_writer(_note, reader, found)
+        what = StaffAccess.What.FILE
+        await in_writer(StaffAccess.note, reader, found.run.owner_id, what, found, found.pk)
     return _with_headers(StreamingHttpResponse(_chunks(found.file)), found)
 
 
@@ -51,13 +51,6 @@ def _find(reader: Any, pk: UUID) -> Attachment | None:
         return None
     may_read_log = reader.is_staff and reader.has_perm("chat.view_toolrun")
     return found if found.run.owner_id == reader.pk or may_read_log else None
-
-
-def _note(reader: Any, attachment: Attachment) -> None:
-    """Who looked at somebody else's data is on record, at the call that it came from."""
-    calls = ToolRun.objects.filter(run_id=attachment.run_id, call_id=attachment.call_id)
-    text = f"Downloaded {attachment}."
-    LogEntry.objects.log_actions(reader.pk, calls, CHANGE, change_message=text)
 
 
 def _with_headers(response: HttpResponseBase, attachment: Attachment) -> HttpResponseBase:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from chat.forms import no_such_model, too_long
-from chat.text import clean
+from chat.text import clean, say
 
 MAX_SYSTEM_PROMPT_CHARACTERS = 20_000
 MAX_KEY_CHARACTERS = 200
@@ -20,7 +20,7 @@ APPROVALS = ("wait", "deny")
 
 
 class BadRequest(Exception):
-    """The body cannot be used. Its text says why; nothing was stored."""
+    """The body cannot be used. Its text says why, or the texts of its fields do together."""
 
     def __init__(
         self,
@@ -34,6 +34,11 @@ class BadRequest(Exception):
         self.fields = fields or {}
         self.status = status
         self.code = code
+
+    @classmethod
+    def of(cls, problems: dict[str, str]) -> "BadRequest":
+        """With a sentence for each field that cannot be used."""
+        return cls(" ".join(dict.fromkeys(problems.values())), fields=problems)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +57,12 @@ class Question:
     model_name: str = ""
     servers: list[str] | None = None
     idempotency_key: str | None = None
+    denies_approvals: bool = False
 
 
-def read_question(request: HttpRequest) -> Question:
-    """Raises BadRequest with a sentence per field."""
-    body = read_object(request)
+def read_question(request: HttpRequest, *, approvals: str = "wait") -> Question:
+    """`approvals`: what holds where the body says nothing. Raises BadRequest, per field."""
+    body = {"approvals": approvals, **read_object(request)}
     problems: dict[str, str] = {}
     texts = {
         name: _text(body, name, problems)
@@ -73,7 +79,7 @@ def read_question(request: HttpRequest) -> Question:
     if len(key) > MAX_KEY_CHARACTERS:
         problems["Idempotency-Key"] = f"At most {MAX_KEY_CHARACTERS} characters."
     if problems:
-        raise BadRequest(" ".join(problems.values()), fields=problems)
+        raise BadRequest.of(problems)
     return Question(
         message=texts["message"],
         **versions,
@@ -82,6 +88,7 @@ def read_question(request: HttpRequest) -> Question:
         model_name=texts["model_name"],
         servers=servers,
         idempotency_key=key or None,
+        denies_approvals=texts["approvals"] == "deny",
     )
 
 
@@ -93,8 +100,7 @@ def read_changes(request: HttpRequest) -> dict[str, Any]:
         body[name], problem = _change(name, value)
         problems |= {clean(name): problem} if problem else {}
     if problems or not body:
-        text = " ".join(dict.fromkeys(problems.values())) or "There is nothing to change."
-        raise BadRequest(text, fields=problems)
+        raise BadRequest.of(problems) if problems else BadRequest("There is nothing to change.")
     return body
 
 
@@ -120,9 +126,10 @@ def read_title(text: str) -> tuple[str, str]:
     """A title on one line, and a sentence if it cannot be one."""
     title = " ".join(clean(text).split())
     if not title:
-        return "", "title must not be empty."
+        return "", say("title must not be empty.")
     if len(title) > MAX_TITLE_CHARACTERS:
-        return "", f"title may have {MAX_TITLE_CHARACTERS} characters at most."
+        most = MAX_TITLE_CHARACTERS
+        return "", say("title may have {most} characters at most.", most=most)
     return title, ""
 
 
@@ -136,7 +143,7 @@ def read_prompt(text: str) -> tuple[str, str]:
     prompt = clean(text).replace("\r\n", "\n")
     if len(prompt) > MAX_SYSTEM_PROMPT_CHARACTERS:
         most = f"{MAX_SYSTEM_PROMPT_CHARACTERS:,}"
-        return prompt, f"A system prompt may have {most} characters at most."
+        return prompt, say("A system prompt may have {most} characters at most.", most=most)
     return prompt, ""
 
 
@@ -151,7 +158,7 @@ def page_number(request: HttpRequest) -> int:
 def read_object(request: HttpRequest) -> dict[str, Any]:
     """The body as a JSON object. Raises BadRequest."""
     try:
-        body = json.loads(request.body, parse_constant=_refuse)
+        body = parsed(request.body)
     except RequestDataTooBig as error:
         raise BadRequest("The body is too large.", status=413, code="TOO_LARGE") from error
     except UnreadablePostError as error:
@@ -161,6 +168,11 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     return body
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text that every database can store. Raises ValueError, RecursionError."""
+    return json.loads(text, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> None:
@@ -198,7 +210,7 @@ def _names(body: dict[str, Any], name: str, problems: dict[str, str]) -> list[st
 
 def _check_message(message: str, problems: dict[str, str]) -> None:
     if not message.strip():
-        problems.setdefault("message", "message must not be empty.")
+        problems.setdefault("message", say("message must not be empty."))
     elif len(message) > settings.MAX_MESSAGE_CHARACTERS:
         problems["message"] = too_long(message)
 

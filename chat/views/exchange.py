@@ -13,10 +13,12 @@ from chat.exchange.markdown import markdown_of
 from chat.exchange.read import Unusable, read_document
 from chat.exchange.store import store_document
 from chat.exchange.written import document_of
+from chat.language import told
 from chat.models import Conversation
 from chat.runs import changes
 from chat.runs.announce import announce_change
 from chat.runs.pool import in_pool, in_writer
+from chat.text import say
 from chat.views.access import ApiRequest, api, not_found
 from chat.views.bodies import BadRequest
 from chat.views.conversations import head
@@ -63,10 +65,10 @@ async def import_file(request: HttpRequest) -> HttpResponse:
     file = request.FILES.get("file")
     try:
         if file is None or file.size is None or file.size > MAX_BYTES:
-            raise Unusable(f"Please choose a file of at most {MAX_BYTES >> 20} MB.")
+            raise Unusable(say("Please choose a file of at most {size} MB.", size=MAX_BYTES >> 20))
         conversation = await _take(request.user, await asyncio.to_thread(file.read))
     except Unusable as error:
-        return await show_archive(request, problem=str(error), status=400)
+        return await show_archive(request, problem=told(error), status=400)
     return see_other(conversation.get_absolute_url())
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.utils.translation import gettext
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class File:
@@ -32,7 +34,7 @@ class File:
 
     @property
     def title(self) -> str:
-        return "the whole result" if self.mime_type == "text/plain" else self.name
+        return gettext("the whole result") if self.mime_type == "text/plain" else self.name
 
     @property
     def alt(self) -> str:

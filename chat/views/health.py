@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from channels.layers import get_channel_layer
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from chat.runs.engine import engine
 from chat.runs.pool import in_pool
@@ -13,11 +14,13 @@ from chat.runs.pool import in_pool
 PROBE_SECONDS = 3
 
 
+@require_safe
 async def healthz(request: HttpRequest) -> HttpResponse:
     """200 when the process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@require_safe
 async def readyz(request: HttpRequest) -> JsonResponse:
     """200 when database and channel layer answer, else 503 with which does not.
 

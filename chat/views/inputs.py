@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from chat.events import encode
 from chat.input_form import answered, content_of, problems_of
+from chat.language import told
 from chat.models import InputRequest
 from chat.runs import supervisor
 from chat.runs.pool import in_pool
 from chat.views.access import ApiRequest, api, failure, not_found
+from chat.views.asking import Asked
 from chat.views.bodies import BadRequest, read_object
 from chat.views.pages import page, render_page, see_other
-from chat.views.rail import Asked
 
 ACTIONS = ("accept", "decline", "cancel")
 
@@ -34,7 +35,7 @@ async def answers(request: ApiRequest, pk: UUID) -> HttpResponseBase:
     if not isinstance(content, dict):
         raise BadRequest("content must be a JSON object.")
     if problems := _problems(asked, action, content):
-        raise BadRequest(" ".join(problems.values()), fields=problems)
+        raise BadRequest.of(problems)
     if not await _answer(asked, action, content):
         return failure("This has been answered already, or is over.", "ANSWERED", status=409)
     return JsonResponse({"id": str(asked.pk), "action": action})
@@ -60,7 +61,8 @@ async def answer(request: HttpRequest, pk: UUID) -> HttpResponse:
         return HttpResponse(status=400)
     content = content_of(asked.schema, dict(request.POST.lists())) if action == "accept" else {}
     if problems := _problems(asked, action, content):
-        entry = replace(_shown(asked), given=content, problems=problems)
+        told_problems = {name: told(problem) for name, problem in problems.items()}
+        entry = replace(_shown(asked), given=content, problems=told_problems)
         return await render_page(request, "chat/asked.html", {"entry": entry}, status=400)
     # Answered twice, or too late: the conversation shows what counts.
     await _answer(asked, action, content)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from chat.language import told
 from chat.mcp.naming import visible
 from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer
@@ -39,7 +41,7 @@ async def request_authorisation(request: HttpRequest, slug: str) -> HttpResponse
             server, _id(request), is_shared=False, redirect_uri=callback_address(request)
         )
     except AuthorisationFailed as error:
-        return await _show(request, server, problem=str(error), status=502)
+        return await _show(request, server, problem=told(error), status=502)
     return await _show(request, server, address=address, host=urlsplit(address).netloc)
 
 
@@ -47,7 +49,9 @@ async def request_authorisation(request: HttpRequest, slug: str) -> HttpResponse
 async def revoke_authorisation(request: HttpRequest, slug: str) -> HttpResponse:
     server = await _find(request, slug)
     if await in_writer(revoke, server, _id(request)):
-        messages.success(request, f"{server.name} does not act for you any more.")
+        messages.success(
+            request, _("%(server)s does not act for you any more.") % {"server": server.name}
+        )
     return see_other(reverse("authorisation", kwargs={"slug": slug}))
 
 
@@ -62,13 +66,17 @@ async def callback(request: HttpRequest) -> HttpResponse:
         refusal=visible(request.GET.get("error", ""))[:MAX_WORD_CHARACTERS],
     )
     if found is None:
-        context = {"problem": "This authorisation was used before, is too old, or is not yours."}
+        context = {"problem": _("This authorisation was used before, is too old, or is not yours.")}
         return await render_page(request, "chat/authorisation.html", context, status=400)
     if found.problem:
-        messages.error(request, f"{found.server.name}: {found.problem}")
+        messages.error(request, f"{found.server.name}: {told(found.problem)}")
     else:
-        whom = "everybody" if found.is_shared else "you"
-        messages.success(request, f"{found.server.name} is authorised and acts for {whom}.")
+        sentence = (
+            _("%(server)s is authorised and acts for everybody.")
+            if found.is_shared
+            else _("%(server)s is authorised and acts for you.")
+        )
+        messages.success(request, sentence % {"server": found.server.name})
     return see_other(_place_of(found))
 
 

@@ -4,10 +4,13 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
+from chat.language import told
 from chat.models import Conversation
 from chat.runs import changes
 from chat.runs.pool import in_pool
+from chat.runs.tools.approvals import remembered_in
 from chat.views.bodies import (
     MAX_SYSTEM_PROMPT_CHARACTERS,
     MAX_TITLE_CHARACTERS,
@@ -38,12 +41,12 @@ async def change(request: HttpRequest, pk: UUID) -> HttpResponse:
     if "title" in request.POST:
         title, problem = read_title(request.POST["title"])
         if problem:
-            return await _show(request, conversation, problem=problem, status=400)
+            return await _show(request, conversation, problem=told(problem), status=400)
         changed["title"] = title
     if "system_prompt" in request.POST:
         prompt, problem = read_prompt(request.POST["system_prompt"])
         if problem:
-            return await _show(request, conversation, prompt_problem=problem, status=400)
+            return await _show(request, conversation, prompt_problem=told(problem), status=400)
         changed["system_prompt"] = prompt
     await changes.change(conversation, changed)
     return see_other(conversation.get_absolute_url())
@@ -81,7 +84,7 @@ async def show_archive(
     context = {
         "page": archived,
         "problem": problem,
-        "heading": "Archived",
+        "heading": gettext("Archived"),
         "sidebar": await in_pool(sidebar_for, request),
     }
     return await render_page(request, "chat/archive.html", context, status=status)
@@ -108,6 +111,7 @@ async def _show(
         "conversation": conversation,
         "title": request.POST.get("title", conversation.title),
         "system_prompt": request.POST.get("system_prompt", conversation.system_prompt),
+        "allowed": await in_pool(remembered_in, conversation.pk),
         "most_characters": MAX_TITLE_CHARACTERS,
         "most_prompt_characters": MAX_SYSTEM_PROMPT_CHARACTERS,
     }

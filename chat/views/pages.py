@@ -1,28 +1,33 @@
 """The pages and their fragments. They work without JavaScript; with it, they are only quicker."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from chat.errors import ChatError, RunActive, TooManyRuns
+from chat.errors import ChatError, QuotaExceeded, RunActive
 from chat.forms import MessageForm
+from chat.language import told
 from chat.models import AgentRun, Conversation, Message, Preferences
 from chat.runs import changes, supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
 from chat.views.bodies import BadRequest
-from chat.views.server_choice import server_choices, servers_off
+from chat.views.server_choice import server_choices, servers_off, tool_count
 from chat.views.sidebar import sidebar_for
 from chat.views.theme import THEMES, remember, theme_of
 from chat.views.turns import TURNS, number_in, turn_of, turn_to, turns_of
+
+# Adds bytes at random, so that the length tells nobody what is in a page.
+COMPRESS = GZipMiddleware(lambda request: HttpResponse())
 
 Page = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
@@ -152,7 +157,7 @@ async def _refuse(
     request: HttpRequest, conversation: Conversation | None, problem: str, *, status: int
 ) -> HttpResponse:
     """The page again, with the sentence, what was written and the model that was chosen."""
-    kept = {"draft": request.POST.get("message", ""), "problem": problem}
+    kept = {"draft": request.POST.get("message", ""), "problem": told(problem)}
     if (chosen := request.POST.get("model_name", "")) in settings.LLM_MODELS:
         kept["chosen_model_name"] = chosen
     return await show_page(request, conversation, status=status, **kept)
@@ -162,7 +167,7 @@ def _status(error: ChatError) -> int:
     match error:
         case RunActive():
             return 409
-        case TooManyRuns():
+        case QuotaExceeded():
             return 429
         case _:
             return 503
@@ -190,9 +195,10 @@ def _page_context(request: HttpRequest, shown: Conversation | None) -> dict[str,
         "active_run": None if latest is None or latest.is_over else latest.run,
         "sidebar": sidebar_for(request),
         "servers": servers,
-        "tool_count": sum(server.tools for server in servers if server.is_on),
+        "tool_count": tool_count(servers),
         "model_name": shown.current_model_name if shown else settings.LLM_MODEL,
         "model_names": settings.LLM_MODELS,
+        "most_characters": settings.MAX_MESSAGE_CHARACTERS,
     }
 
 
@@ -215,8 +221,15 @@ async def _find_run(request: HttpRequest, pk: UUID) -> AgentRun:
 async def render_page(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """A template, rendered beside the event loop: Markdown and colours take their time."""
-    return await asyncio.to_thread(render, request, template, context, status=status)
+    """A template, rendered and compressed beside the event loop: both take their time."""
+
+    def made() -> HttpResponse:
+        response = render(request, template, context, status=status)
+        COMPRESS.process_response(request, response)
+        return response
+
+    # asyncio.to_thread would leave the language behind.
+    return await sync_to_async(made, thread_sensitive=False)()
 
 
 def see_other(url: str) -> HttpResponse:

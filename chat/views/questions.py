@@ -14,13 +14,15 @@ from chat.views.bodies import Question, read_question
 from chat.views.server_choice import servers_off
 
 
-async def ask(request: ApiRequest, conversation_id: UUID | None = None) -> AgentRun | None:
+async def ask(
+    request: ApiRequest, conversation_id: UUID | None = None, *, approvals: str = "wait"
+) -> AgentRun | None:
     """Store the request's question and start its run; None if the conversation is not theirs.
 
-    A repeated Idempotency-Key gives the first request's run. Raises BadRequest, RunActive,
-    TooManyRuns, Restarting.
+    `approvals`: "wait" or "deny", where the body does not say. A repeated Idempotency-Key gives
+    the first request's run. Raises BadRequest, RunActive, QuotaExceeded, Restarting.
     """
-    question = read_question(request)
+    question = read_question(request, approvals=approvals)
     supervisor.check_open()
     target = conversation_id or question.conversation_id
     try:
@@ -37,6 +39,7 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
         "model_name": question.model_name,
         "servers_off": servers_off(owner.pk, question.servers),
         "idempotency_key": question.idempotency_key,
+        "denies_approvals": question.denies_approvals,
         **supervisor.as_ours(),
     }
     try:

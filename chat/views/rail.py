@@ -5,14 +5,18 @@ Knows no request and asks no database.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, ClassVar
 
-from chat.input_form import Field, fields_of
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from chat.steps import Step
 from chat.text import size_of
+from chat.views.asking import Asked, Permission
 from chat.views.files import File
 
 PEEK_CHARACTERS = 120
@@ -20,25 +24,17 @@ RESULT_SHOWN_CHARACTERS = 20_000
 FOLD_FROM_CALLS = 3
 
 # A tool call's state → the shape of its node, and the word beside it where it is not plain.
-STATES = {
-    "requested": ("waiting", "Waiting"),
-    "awaiting_approval": ("waiting", "Needs your approval"),
-    "running": ("running", "Running"),
+STATES: dict[str, tuple[str, str | Promise]] = {
+    "requested": ("waiting", _("Waiting")),
+    "awaiting_approval": ("waiting", _("Needs your approval")),
+    "running": ("running", _("Running")),
     "ok": ("done", ""),
-    "tool_error": ("failed", "Failed"),
-    "timeout": ("failed", "Timed out"),
-    "denied": ("stopped", "Denied"),
-    "blocked": ("failed", "Blocked"),
-    "cancelled": ("stopped", "Stopped"),
-    "lost": ("failed", "Lost"),
-}
-
-
-# What was answered → the shape of its node, and the sentence.
-ASKED = {
-    "accept": ("done", "You answered."),
-    "decline": ("stopped", "You declined."),
-    "cancel": ("stopped", "Not answered."),
+    "tool_error": ("failed", _("Failed")),
+    "timeout": ("failed", _("Timed out")),
+    "denied": ("stopped", _("Denied")),
+    "blocked": ("failed", _("Blocked")),
+    "cancelled": ("stopped", _("Stopped")),
+    "lost": ("failed", _("Lost")),
 }
 
 
@@ -81,7 +77,7 @@ class Call:
         return STATES[self.state][0]
 
     @property
-    def word(self) -> str:
+    def word(self) -> str | Promise:
         return STATES[self.state][1]
 
     @property
@@ -95,7 +91,7 @@ class Call:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         if raw := self.call.get("invalid_arguments"):
-            return [("not valid", raw)]
+            return [(gettext("not valid"), raw)]
         return [(name, _as_text(value)) for name, value in self.call["arguments"].items()]
 
     @property
@@ -124,46 +120,6 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """A question of a tool's server. `given`: what was filled in, where it has to be changed."""
-
-    template: ClassVar = "chat/_asked.html"
-    step: int
-    data: Mapping[str, Any]
-    is_open: bool
-    given: Mapping[str, Any] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def node(self) -> str:
-        return "waiting" if self.is_open else ASKED[self.action][0]
-
-    @property
-    def action(self) -> str:
-        return str(self.data.get("action") or "cancel")
-
-    @property
-    def word(self) -> str:
-        return "" if self.is_open else ASKED[self.action][1]
-
-    @property
-    def fields(self) -> list[Field]:
-        return [
-            replace(
-                field,
-                value=self.given.get(field.name, field.value),
-                problem=self.problems.get(field.name, ""),
-            )
-            for field in fields_of(self.data.get("schema") or {})
-        ]
-
-    @property
-    def problem(self) -> str:
-        """What concerns the whole form."""
-        return self.problems.get("", "")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
     """Several successes in a row, folded once the answer is finished."""
 
@@ -181,7 +137,7 @@ class Group:
         return ", ".join(f"{name} \u00d7{n}" if n > 1 else name for name, n in counted.items())
 
 
-Entry = Thinking | Text | Line | Call | Asked | Group
+Entry = Thinking | Text | Line | Call | Permission | Asked | Group
 
 
 def entries_of(
@@ -204,6 +160,9 @@ def entries_of(
             state = call.get("outcome") or ("lost" if is_over else call.get("state", "requested"))
             at = started.get(call["id"])
             entries.append(Call(step=number, call=call, state=state, started_at=at))
+            if asked_for := call.get("approval"):
+                waits = state == "awaiting_approval"
+                entries.append(Permission(step=number, call=call, data=asked_for, is_open=waits))
             entries += _questions(number, call, is_over=is_over)
     return list(_folded(entries)) if is_over else entries
 

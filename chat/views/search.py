@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext
 
 from chat.runs.pool import in_pool
 from chat.search import Hit, Page, search
@@ -25,7 +26,7 @@ async def found(request: HttpRequest) -> HttpResponse:
     """The page of a search."""
     context = await _context(request)
     sidebar = await in_pool(sidebar_for, request)
-    more = {"heading": "Search", "sidebar": sidebar}
+    more = {"heading": gettext("Search"), "sidebar": sidebar}
     return await render_page(request, "chat/search.html", {**context, **more})
 
 

@@ -4,21 +4,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
 
-from chat.models import Conversation, MCPTool
+from chat.models import Conversation, MCPServer, MCPTool
 from chat.runs.tools.servers import servers_for
+from chat.text import say
 from chat.views.bodies import BadRequest
 
-DOWN = {"down": "not reachable", "unauthorised": "needs authorisation"}
+DOWN = {"down": _("not reachable"), "unauthorised": _("needs authorisation")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerChoice:
-    """A server in the composer's list, with how many tools it offers."""
+    """A server in the composer's list, with how many tools it offers.
+
+    `tools` is None until somebody has used the server: then nobody knows.
+    """
 
     slug: str
     name: str
-    tools: int
+    tools: int | None
     is_on: bool
     trouble: str = ""
 
@@ -33,12 +38,23 @@ def server_choices(user_id: int, conversation: Conversation | None) -> list[Serv
         ServerChoice(
             slug=server.slug,
             name=server.name,
-            tools=counts.get(server.pk, 0),
+            tools=_known(server, counts.get(server.pk, 0)),
             is_on=server.slug not in off,
-            trouble=DOWN.get(server.state, ""),
+            trouble=str(DOWN.get(server.state, "")),
         )
         for server in servers
     ]
+
+
+def _known(server: MCPServer, count: int) -> int | None:
+    return count if count or server.last_seen_at or server.state in DOWN else None
+
+
+def tool_count(servers: Collection[ServerChoice]) -> int | None:
+    """How many tools those that are on offer; None while that is not known of all of them."""
+    counts = [server.tools for server in servers if server.is_on]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def servers_off(user_id: int, chosen: Collection[str] | None) -> list[str] | None:
@@ -51,8 +67,10 @@ def servers_off(user_id: int, chosen: Collection[str] | None) -> list[str] | Non
     slugs = [server.slug for server in servers_for(user_id)]
     if unknown := sorted(set(chosen) - set(slugs)):
         names = ", ".join(slugs) or "none"
-        raise BadRequest(
-            f"There is no server named {unknown[0]!r} here. There are: {names}.",
-            fields={"servers": f"No such server: {', '.join(unknown)}."},
+        sentence = say(
+            "There is no server named {name} here. There are: {names}.",
+            name=repr(unknown[0]),
+            names=names,
         )
+        raise BadRequest.of({"servers": sentence})
     return [slug for slug in slugs if slug not in chosen]

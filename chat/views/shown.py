@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Max
+from django.utils.translation import gettext
 
+from chat.language import told
 from chat.models import AgentRun, RunEvent, RunStatus, ToolRun
 from chat.steps import Step, Steps
+from chat.text import say
 from chat.usage import Total, Usage
-from chat.views.rail import Asked, Call, Entry, Line, Text, Thinking, entries_of
+from chat.views.asking import Asked, Permission
+from chat.views.rail import Call, Entry, Line, Text, Thinking, entries_of
 
 # What a model says is among the first events, behind notices.
 FIRST_EVENTS = 8
@@ -42,14 +46,19 @@ class ShownRun:
         return self.run.status in {RunStatus.FAILED, RunStatus.INTERRUPTED}
 
     @property
+    def failure(self) -> str:
+        return self.run.error_message or say("The answer was interrupted.")
+
+    @property
     def is_silent(self) -> bool:
         """In progress, and nothing on the rail says so."""
         return not self.is_over and not any(_is_moving(entry) for entry in self.entries)
 
     @property
     def is_asking(self) -> bool:
-        """A question of a server waits for the person."""
-        return any(isinstance(entry, Asked) and entry.is_open for entry in self.entries)
+        """A question of a server, or a call, waits for the person."""
+        asking = (Asked, Permission)
+        return any(isinstance(entry, asking) and entry.is_open for entry in self.entries)
 
     @property
     def has_text(self) -> bool:
@@ -81,11 +90,13 @@ def shown_runs(runs: list[AgentRun]) -> list[ShownRun]:
         if at:
             started.setdefault(run_id, {})[call_id] = at
     notices = _notices(runs)
-    thought, begun = _thought_until(runs), _begun(runs)
+    thought = _thought_until(runs)
     shown = [
         _show(run, notices.get(run.pk, []), started.get(run.pk, {}), thought.get(run.pk))
         for run in runs
     ]
+    # Last: a run may have ended while it was read.
+    begun = _begun(runs)
     return [replace(each, first_token_ms=begun.get(each.run.pk)) for each in shown]
 
 
@@ -96,12 +107,14 @@ def _show(
     seconds = None
     if thought_until and run.started_at:
         seconds = max(1, round((thought_until - run.started_at).total_seconds()))
-    entries: list[Entry] = [Line(node="waiting", text=notice) for notice in notices]
+    entries: list[Entry] = [Line(node="waiting", text=told(notice)) for notice in notices]
     entries += entries_of(steps, is_over=run.is_over, started=started, seconds=seconds)
     if run.status == RunStatus.CANCELLED:
-        entries.append(Line(node="stopped", text="Stopped"))
+        entries.append(Line(node="stopped", text=gettext("Stopped")))
     if run.finish_reason == "length":
-        entries.append(Line(node="waiting", text="Cut off at the length limit of the model."))
+        entries.append(
+            Line(node="waiting", text=gettext("Cut off at the length limit of the model."))
+        )
     return ShownRun(run=run, last_event_id=last_event_id, entries=entries)
 
 
@@ -165,7 +178,7 @@ def _is_moving(entry: Entry) -> bool:
             return entry.is_running
         case Text():
             return entry.is_writing
-        case Asked():
+        case Asked() | Permission():
             return entry.is_open
         case Call():
             return entry.state in {"running", "requested", "awaiting_approval"}

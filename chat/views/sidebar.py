@@ -9,10 +9,14 @@ from uuid import UUID
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import ACTIVE_STATUSES, AgentRun, Conversation, has_news
 
 SHOWN = 50
+# Days since something happened in them.
+AGES = ((0, _("Today")), (1, _("Yesterday")), (7, _("Last week")))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,9 +71,9 @@ def archived_of(owner: Any) -> QuerySet[Conversation]:
 
 def _heading(conversation: Conversation) -> str:
     if conversation.pinned_at:
-        return "Pinned"
+        return gettext("Pinned")
     age = timezone.localdate() - timezone.localdate(conversation.updated_at)
-    for days, name in ((0, "Today"), (1, "Yesterday"), (7, "Last week")):
+    for days, name in AGES:
         if age.days <= days:
-            return name
-    return "Older"
+            return str(name)
+    return gettext("Older")

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from django.http import (
+    HttpRequest,
     HttpResponse,
     HttpResponseBase,
     JsonResponse,
@@ -32,7 +33,8 @@ async def chat_stream(request: ApiRequest) -> HttpResponseBase:
 @api("POST")
 async def chat(request: ApiRequest) -> HttpResponseBase:
     """Start a run and answer when it is over."""
-    run = await ask(request)
+    # Nobody sees what it waits for, unless the client says that somebody does.
+    run = await ask(request, approvals="deny")
     if run is None:
         return not_found()
     async for _ in follow(run.pk, 0):
@@ -71,7 +73,7 @@ def _has_ending(run: AgentRun) -> bool:
     return run.events.filter(seq=run.last_seq).exists()
 
 
-def cursor(request: ApiRequest) -> int:
+def cursor(request: HttpRequest) -> int:
     """Last-Event-ID, else ?after=, else 0. Raises BadRequest for anything but a number."""
     text = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
     if not (text.isascii() and text.isdigit() and len(text) <= 9):

@@ -1,13 +1,12 @@
-"""Light, dark or as the system: a cookie, so that a page is printed with it.
+"""Theme and language: cookies, so that every page is printed with them, also that of signing in.
 
-It is kept for the person too, and set in each browser that they sign in with.
+They are kept for the person too, and set in each browser that they sign in with.
 """
 
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Collection
 
-from chat.models import Preferences
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 
 THEMES = {"light", "dark"}
 COOKIE_SECONDS = 365 * 24 * 3600
@@ -20,19 +19,17 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def remember(response: HttpResponse, theme: str) -> None:
-    if theme in THEMES:
-        response.set_cookie("theme", theme, max_age=COOKIE_SECONDS, samesite="Lax")
+    _remember(response, "theme", theme, THEMES)
+
+
+def remember_language(response: HttpResponse, language: str) -> None:
+    """What is no language of ours means: as the browser asks for it."""
+    _remember(response, settings.LANGUAGE_COOKIE_NAME, language, dict(settings.LANGUAGES))
+
+
+def _remember(response: HttpResponse, name: str, value: str, known: Collection[str]) -> None:
+    if value in known:
+        secure = settings.SESSION_COOKIE_SECURE
+        response.set_cookie(name, value, max_age=COOKIE_SECONDS, secure=secure, samesite="Lax")
     else:
-        response.delete_cookie("theme", samesite="Lax")
-
-
-class SignIn(LoginView):
-    """Django's, and the person's theme comes along."""
-
-    redirect_authenticated_user = True
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)
-        if theme := Preferences.of(self.request.user).theme:
-            remember(response, theme)
-        return response
+        response.delete_cookie(name, samesite="Lax")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from chat.models import ApiToken
 from chat.models.access import MOST_TOKENS
@@ -23,7 +24,9 @@ async def create_token(request: HttpRequest) -> HttpResponse:
     problem = _problem(name)
     text = None if problem else await in_writer(ApiToken.issue_one_more, request.user, name)
     if text is None:
-        problem = problem or f"{MOST_TOKENS} tokens are the most. Revoke one that is not used."
+        most = {"most": MOST_TOKENS}
+        too_many = _("%(most)s tokens are the most. Revoke one that is not used.") % most
+        problem = problem or too_many
         return await show(request, status=400, token_name=name, token_problem=problem)
     return await show(request, status=201, new_token=text, new_token_name=name)
 
@@ -35,7 +38,7 @@ async def token(request: HttpRequest, pk: int) -> HttpResponse:
     if found is None:
         raise Http404
     context: dict[str, Any] = {
-        "heading": "Revoke a token",
+        "heading": _("Revoke a token"),
         "token": found,
         "sidebar": await in_pool(sidebar_for, request),
     }
@@ -47,12 +50,12 @@ async def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     live = ApiToken.live_of(request.user).filter(pk=pk)
     if not await in_writer(live.update, revoked_at=timezone.now()):
         raise Http404
-    return done(request, "The token is revoked.")
+    return done(request, _("The token is revoked."))
 
 
 def _problem(name: str) -> str:
     if not name:
-        return "Please give it a name, such as that of the program."
+        return _("Please give it a name, such as that of the program.")
     if len(name) > MAX_NAME_CHARACTERS:
-        return f"A name may have {MAX_NAME_CHARACTERS} characters at most."
+        return _("A name may have %(most)s characters at most.") % {"most": MAX_NAME_CHARACTERS}
     return ""

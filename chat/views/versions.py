@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from chat.errors import RunActive
 from chat.forms import VersionForm
+from chat.language import told
 from chat.models import Message
 from chat.runs import changes
 from chat.views.pages import find_theirs, page, see_other, show_page
@@ -24,5 +25,5 @@ async def choose_version(request: HttpRequest, pk: UUID) -> HttpResponse:
     except Message.DoesNotExist as error:
         raise Http404 from error
     except RunActive as error:
-        return await show_page(request, found, status=409, problem=str(error))
+        return await show_page(request, found, status=409, problem=told(error))
     return see_other(f"{found.get_absolute_url()}#m{anchor or key}")

@@ -1,4 +1,5 @@
-// Every tool run of the conversation as a small timeline, drawn from the cards in the log.
+// Every tool run of the conversation as a small timeline, drawn from the cards in the log. A pane
+// on wide screens, a drawer on others.
 
 import { clone } from "./dom.js";
 import { duration } from "./format.js";
@@ -16,7 +17,10 @@ class ActivityPane extends HTMLElement {
     document.addEventListener("run-changed", () => this.#soon(), { signal });
     document.addEventListener("run-event", (event) => this.#hear(event.detail), { signal });
     wide.addEventListener("change", () => this.#soon(), { signal });
-    this.#button.addEventListener("click", () => this.#toggle(), { signal });
+    document.addEventListener("click", (event) => this.#leave(event), { signal });
+    this.#button.addEventListener("click", () => this.#want(!this.#isWanted), { signal });
+    this.querySelector("[data-close]").addEventListener("click", () => this.#want(false), { signal });
+    this.addEventListener("keydown", (event) => this.#press(event), { signal });
     this.#draw();
   }
 
@@ -28,8 +32,23 @@ class ActivityPane extends HTMLElement {
     return document.querySelector("[data-toggle-activity]");
   }
 
-  #toggle() {
-    this.#isWanted = !this.#isWanted;
+  #want(isWanted) {
+    this.#isWanted = isWanted;
+    this.#draw();
+    (isWanted ? this.querySelector("[data-close]") : this.#button).focus();
+  }
+
+  #press(event) {
+    if (event.key !== "Escape" || wide.matches) return;
+    event.preventDefault();
+    this.#want(false);
+  }
+
+  /** Beside the drawer, or to a card that it covers. */
+  #leave({ target }) {
+    const isInside = target.closest("activity-pane, [data-toggle-activity]");
+    if (!this.#isWanted || (isInside && !target.closest("li a"))) return;
+    this.#isWanted = false;
     this.#draw();
   }
 

@@ -6,7 +6,8 @@ const ALIVE = "copy-code, copy-button, local-time";
 export function adopt(live, stored, { isFrozen }) {
   live.dataset.state = stored.dataset.state;
   live.dataset.lastEventId = stored.dataset.lastEventId;
-  live.dataset.turnsRemembered = stored.dataset.turnsRemembered ?? "";
+  const { turnsRemembered } = stored.dataset;
+  if (turnsRemembered) live.dataset.turnsRemembered = turnsRemembered;
   live.querySelector(":scope > .actions").replaceWith(stored.querySelector(":scope > .actions"));
   const rail = live.querySelector(".rail");
   const entries = [...stored.querySelector(".rail").children];

@@ -1,5 +1,7 @@
 // Requests to our own server. No token of anybody leaves this origin.
 
+import { t } from "./words.js";
+
 export class ApiError extends Error {}
 
 /** POST JSON; resolves to the answer's JSON. Rejects with an ApiError that may be shown. */
@@ -23,8 +25,18 @@ async function send(method, url, body = {}, headers = {}) {
     headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken(), ...headers },
     body: JSON.stringify(body),
   });
+  return read(response);
+}
+
+/** GET JSON; as post. */
+export async function get(url) {
+  return read(await reach(url, {}));
+}
+
+async function read(response) {
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(answer.message ?? "The server could not take that.");
+  if (response.status === 404) throw new ApiError(t("There is nothing here."));
+  if (!response.ok) throw new ApiError(answer.message ?? t("The server could not take that."));
   return answer;
 }
 
@@ -41,13 +53,13 @@ export async function fragment(url) {
 export async function runState(run) {
   const response = await reach(`/api/runs/${run}/`, {});
   if (response.status === 404) return null;
-  if (!response.ok) throw new ApiError("The server is not ready.");
+  if (!response.ok) throw new ApiError(t("The server is not ready."));
   return response.json();
 }
 
 async function reach(url, options) {
   const response = await fetch(url, { ...options, cache: "no-store" }).catch(() => {
-    throw new ApiError("The server could not be reached. Nothing is lost; try again.");
+    throw new ApiError(t("The server could not be reached. Nothing is lost; try again."));
   });
   if (response.status === 401) signIn();
   return response;

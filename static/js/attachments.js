@@ -2,6 +2,7 @@
 
 import { clone } from "./dom.js";
 import { size } from "./format.js";
+import { t } from "./words.js";
 
 /** An entry for an attachment of a result; `tool` is what its card is called. */
 export function attachment(reference, tool) {
@@ -32,7 +33,7 @@ function download({ url, mime_type, name, bytes }) {
   const [title, count] = entry.querySelectorAll("bdi");
   entry.querySelector("a").setAttribute("href", url);
   entry.querySelector("a").type = mime_type;
-  title.textContent = mime_type === "text/plain" ? "the whole result" : name;
+  title.textContent = mime_type === "text/plain" ? t("the whole result") : name;
   count.textContent = size(bytes);
   return entry;
 }

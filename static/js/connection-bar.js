@@ -1,5 +1,7 @@
 // Says that the connection is lost, once that has lasted a moment, and counts down to the next try.
 
+import { t } from "./words.js";
+
 const PATIENCE_MS = 700;
 
 class ConnectionBar extends HTMLElement {
@@ -39,7 +41,7 @@ class ConnectionBar extends HTMLElement {
 
   #count() {
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
-    const text = seconds > 0 ? `Trying again in ${seconds}\u00a0s.` : "Trying again.";
+    const text = seconds > 0 ? t("Trying again in {seconds}\u00a0s.", { seconds }) : t("Trying again.");
     this.querySelector("[data-when]").textContent = text;
   }
 

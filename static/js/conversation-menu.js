@@ -4,6 +4,7 @@
 import { change, remove } from "./api.js";
 import { rename } from "./rename.js";
 import { offerUndo } from "./toast.js";
+import { t } from "./words.js";
 
 const menu = document.getElementById("conversation-menu");
 const bar = document.querySelector(".top form.more");
@@ -38,8 +39,8 @@ function open(form) {
   about = form;
   const { conversation } = form.dataset;
   const { pinned, archived } = stateOf(conversation, form);
-  label("pin", pinned ? "Unpin" : "Pin");
-  label("archive", archived ? "Unarchive" : "Archive");
+  label("pin", pinned ? t("Unpin") : t("Pin"));
+  label("archive", archived ? t("Unarchive") : t("Archive"));
   menu.querySelector("[data-options]").href = `/c/${conversation}/options/#system-prompt`;
   for (const link of menu.querySelectorAll("[data-export]")) {
     link.href = `/api/conversations/${conversation}/export/?format=${link.dataset.export}`;
@@ -61,7 +62,9 @@ function place(button) {
   const { width, height } = menu.getBoundingClientRect();
   const isLow = button.bottom + height > innerHeight;
   menu.style.top = `${Math.max(8, isLow ? button.top - height : button.bottom)}px`;
-  menu.style.left = `${Math.max(8, Math.min(button.left, innerWidth - width - 8))}px`;
+  const isMirrored = getComputedStyle(menu).direction === "rtl";
+  const start = isMirrored ? button.right - width : button.left;
+  menu.style.left = `${Math.max(8, Math.min(start, innerWidth - width - 8))}px`;
 }
 
 /** The list is drawn anew with every change; what the bar at the top was printed with is not. */

@@ -16,6 +16,7 @@ class ChatConversation extends HTMLElement {
     this.addEventListener("message-refused", () => this.#refuse(), { signal });
     this.addEventListener("run-changed", (event) => this.#remember(event.detail.run), { signal });
     document.addEventListener("conversation-moved", (event) => this.#move(event.detail), { signal });
+    document.addEventListener("conversation-missed", () => this.#fetchMissed(), { signal });
     window.addEventListener("popstate", () => location.reload(), { signal });
   }
 
@@ -23,7 +24,7 @@ class ChatConversation extends HTMLElement {
     this.#listening.abort();
   }
 
-  #send({ text }) {
+  #send({ text, isAutomatic }) {
     const said = clone("said");
     said.querySelector("[data-content]").textContent = text;
     const answer = clone("answer");
@@ -32,7 +33,8 @@ class ChatConversation extends HTMLElement {
     // Trying again is for the last answer only.
     for (const form of this.querySelectorAll(".oops form, [data-go-on]")) form.remove();
     this.querySelector(".log").append(said, answer);
-    announce(this, "log-grown");
+    // Whoever has scrolled up to read goes on reading.
+    if (!isAutomatic) announce(this, "log-grown");
   }
 
   #accept({ conversation_id, run_id, model_name }) {
@@ -43,18 +45,31 @@ class ChatConversation extends HTMLElement {
     const chip = document.querySelector("[data-model-name]");
     if (chip) chip.textContent = model_name;
     const [, answer] = this.#sent;
+    if (location.search || location.hash) history.replaceState({}, "", location.pathname);
+    // The server had it already, under the same key.
+    if (this.#find(run_id)) {
+      this.#withdraw();
+      return;
+    }
     this.#sent = null;
     answer.dataset.message = run_id;
-    if (location.search || location.hash) history.replaceState({}, "", location.pathname);
-    if (this.#find(run_id)) answer.remove();
-    else answer.querySelector("run-stream").follow(run_id);
-    for (const detail of this.#missed.splice(0)) this.#move(detail);
+    answer.querySelector("run-stream").follow(run_id);
+    this.#catchUp();
   }
 
   #refuse() {
+    this.#withdraw();
+    if (!this.dataset.conversation) this.querySelector(".empty")?.removeAttribute("hidden");
+  }
+
+  #withdraw() {
     for (const element of this.#sent ?? []) element.remove();
     this.#sent = null;
-    if (!this.dataset.conversation) this.querySelector(".empty")?.removeAttribute("hidden");
+    this.#catchUp();
+  }
+
+  #catchUp() {
+    for (const detail of this.#missed.splice(0)) this.#move(detail);
   }
 
   async #move(detail) {
@@ -72,6 +87,21 @@ class ChatConversation extends HTMLElement {
     // On another branch than the one that is shown: the server shows it.
     if (turn.querySelector("[data-follows]").dataset.follows !== last) location.assign(`/c/${detail.id}/`);
     else this.querySelector(".log").append(turn);
+  }
+
+  /** What began here while no announcement reached us. */
+  async #fetchMissed() {
+    const runs = [...this.querySelectorAll("run-stream")];
+    if (this.#sent || runs.some((run) => run.isActive)) return;
+    const page = await fragment(location.pathname).catch(() => null);
+    const last = page?.querySelector(`[data-run="${runs.at(-1)?.dataset.run}"]`)?.closest("article");
+    if (!page || this.#sent) return;
+    if (!last) {
+      location.reload();
+      return;
+    }
+    const turns = [...last.parentElement.children];
+    this.querySelector(".log").append(...turns.slice(turns.indexOf(last) + 1));
   }
 
   /** The newest answer says how many turns the model was shown, if not all. */

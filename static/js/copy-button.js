@@ -2,6 +2,7 @@
 // none, because they could do nothing.
 
 import { clone } from "./dom.js";
+import { t } from "./words.js";
 
 const SAID_MS = 2000;
 
@@ -17,7 +18,7 @@ class CopyButton extends HTMLElement {
   }
 
   get label() {
-    return this.dataset.copies === "result" ? "Copy result" : "Copy";
+    return this.dataset.copies === "result" ? t("Copy result") : t("Copy");
   }
 
   get text() {
@@ -32,7 +33,7 @@ class CopyButton extends HTMLElement {
   async #copy(button) {
     await write(this.text);
     button.classList.add("copied");
-    button.title = "Copied";
+    button.title = t("Copied");
     setTimeout(() => {
       button.classList.remove("copied");
       button.title = this.label;
@@ -42,7 +43,7 @@ class CopyButton extends HTMLElement {
 
 class CopyCode extends CopyButton {
   get label() {
-    return "Copy code";
+    return t("Copy code");
   }
 
   get text() {

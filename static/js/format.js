@@ -1,9 +1,11 @@
 // The same words as the filters in chat/templatetags/chat_page.py.
 
+import { decimal } from "./words.js";
+
 /** 38 ms, 1.2 s, 2 min 5 s. */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  if (milliseconds < 60_000) return `${decimal(milliseconds / 1000, 1)} s`;
   const seconds = Math.round(milliseconds / 1000);
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
@@ -11,8 +13,8 @@ export function duration(milliseconds) {
 /** 850 B, 2.1 KB, 3.4 MB. */
 export function size(count) {
   if (count < 1024) return `${count} B`;
-  if (count < 1024 ** 2) return `${(count / 1024).toFixed(1)} KB`;
-  return `${(count / 1024 ** 2).toFixed(1)} MB`;
+  if (count < 1024 ** 2) return `${decimal(count / 1024, 1)} KB`;
+  return `${decimal(count / 1024 ** 2, 1)} MB`;
 }
 
 export function asText(value) {

@@ -1,10 +1,18 @@
-// What a screen reader hears and what the tab's title shows: three sentences for a whole answer.
+// What a screen reader hears: three sentences for a whole answer, at most. Who is elsewhere is told
+// by the browser, if they want that, of its end and of what needs them.
 
-const ENDINGS = { completed: "The answer is complete.", cancelled: "Stopped." };
+import { notify } from "./notifications.js";
+import { t } from "./words.js";
+
+const ENDINGS = { completed: t("The answer is complete."), cancelled: t("Stopped.") };
+
+const NEEDS = {
+  input_required: t("A tool asks you something."),
+  approval_required: t("A tool needs your approval."),
+};
 
 class LiveStatus extends HTMLElement {
   #said = new Set();
-  #isActive = false;
   #listening = null;
 
   connectedCallback() {
@@ -12,7 +20,6 @@ class LiveStatus extends HTMLElement {
     const { signal } = this.#listening;
     document.addEventListener("run-changed", (event) => this.#change(event.detail.run), { signal });
     document.addEventListener("run-event", (event) => this.#hear(event.detail), { signal });
-    document.addEventListener("title-changed", () => this.#entitle(), { signal });
   }
 
   disconnectedCallback() {
@@ -20,21 +27,22 @@ class LiveStatus extends HTMLElement {
   }
 
   #change(run) {
-    this.#isActive = run.isActive;
-    this.#entitle();
+    const ending = ENDINGS[run.dataset.state];
+    const failure = run.querySelector(".oops b")?.textContent ?? t("The answer failed.");
     if (run.isActive) {
       this.#said.clear();
-      this.#say("Answering.");
-    } else if (ENDINGS[run.dataset.state]) {
-      this.#say(ENDINGS[run.dataset.state]);
-    } else {
-      this.#alarm(run.querySelector(".oops b")?.textContent ?? "The answer failed.");
-    }
+      this.#say(t("Answering."));
+    } else if (ending) this.#say(ending);
+    else this.#alarm(failure);
+    if (!run.isActive) notify(ending ?? failure);
   }
 
   #hear({ kind }) {
-    if (kind === "tool_executing") this.#say("Using tools.");
-    if (kind === "input_required") this.#alarm("A tool asks you something.");
+    if (kind === "tool_executing") this.#say(t("Using tools."));
+    const sentence = NEEDS[kind];
+    if (!sentence) return;
+    this.#alarm(sentence);
+    notify(sentence);
   }
 
   /** Each sentence once per answer. */
@@ -46,12 +54,6 @@ class LiveStatus extends HTMLElement {
 
   #alarm(sentence) {
     document.querySelector("[data-alert]").textContent = sentence;
-  }
-
-  #entitle() {
-    const title = document.querySelector(".top h1").textContent;
-    const mark = this.#isActive ? "● " : "";
-    document.title = `${mark}${title} · ${document.body.dataset.site}`;
   }
 }
 

@@ -1,6 +1,7 @@
 // The grammar of answers: that of chat/markdown.py, token for token. Change both or none.
 
 import MarkdownIt from "../vendor/markdown-it.esm.min.mjs";
+import { t } from "./words.js";
 
 const ALLOWED_LINK = /^(https?|mailto):/i;
 const LANGUAGE_NAME = /^[\w+#.-]{1,30}$/;
@@ -39,7 +40,7 @@ rules.fence = rules.code_block = (tokens, index) => {
   const named = language ? ` class="language-${language}"` : "";
   return (
     `<div class="code"><div class="code-head"><span>${language}</span>` +
-    `<copy-code></copy-code></div><pre tabindex="0" role="group" aria-label="Code ${language}">` +
+    `<copy-code></copy-code></div><pre tabindex="0" role="group" aria-label="${t("Code")} ${language}">` +
     `<code${named}>${escapeHtml(tokens[index].content)}</code></pre></div>\n`
   );
 };
@@ -52,5 +53,5 @@ rules.th_open = rules.td_open = (tokens, index) => {
 };
 
 rules.table_open = () =>
-  '<div class="tbl" tabindex="0" role="group" aria-label="Table"><table>\n';
+  `<div class="tbl" tabindex="0" role="group" aria-label="${t("Table")}"><table>\n`;
 rules.table_close = () => "</table></div>\n";

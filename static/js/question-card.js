@@ -1,5 +1,8 @@
 // A question of a tool's server: its form is sent without leaving the page.
 
+import { runState } from "./api.js";
+import { t } from "./words.js";
+
 class QuestionCard extends HTMLElement {
   connectedCallback() {
     this.addEventListener("submit", (event) => this.#send(event));
@@ -14,11 +17,16 @@ class QuestionCard extends HTMLElement {
     const options = { method: "POST", body, redirect: "manual", cache: "no-store" };
     // Not form.action: the buttons have that name.
     const response = await fetch(form.getAttribute("action"), options).catch(() => null);
-    // Taken: the run goes on, and says so with an event.
-    if (response?.type === "opaqueredirect") return;
+    if (response?.type === "opaqueredirect") return this.#follow();
     this.removeAttribute("aria-busy");
     if (response?.status === 400) this.#show(await response.text());
-    else this.#tell(form, "The server could not be reached. What you wrote is kept; try again.");
+    else this.#tell(form, t("The server could not be reached. What you wrote is kept; try again."));
+  }
+
+  /** Taken: the run goes on, and says so with an event. Or we are led to sign in, as runState is. */
+  async #follow() {
+    const { run } = this.closest("[data-run]")?.dataset ?? {};
+    if (run) await runState(run).catch(() => null);
   }
 
   /** The same form with what has to be changed. */

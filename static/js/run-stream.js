@@ -7,7 +7,7 @@ import { RunView } from "./run-view.js";
 
 const KINDS = [
   "content", "reasoning", "tool_calls", "tool_executing", "tool_progress", "tool_result",
-  "input_required", "input_given", "notice", "step_restarted", "done", "error",
+  "approval_required", "approval_decided", "input_required", "input_given", "notice", "step_restarted", "done", "error",
 ];
 const RETRY_MS = [250, 1000, 2000, 4000, 8000];
 const ACTIVE = ["queued", "running", "awaiting_approval"];
@@ -76,6 +76,7 @@ class RunStream extends HTMLElement {
     const isText = kind === "content" || kind === "reasoning";
     if (!(isText && this.#isFrozen)) this.#view.apply(kind, data);
     announce(this, "run-event", { kind, data });
+    if (kind.startsWith("approval_")) this.dataset.state = this.#view.isAwaiting ? "awaiting_approval" : "running";
     if (kind === "done" || kind === "error") this.#end(stateAfter(kind, data));
   }
 

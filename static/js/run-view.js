@@ -7,11 +7,14 @@ import { TextWriter } from "./text-writer.js";
 
 export class RunView {
   #rail;
+  #question;
   #step = 0;
   #writer = null;
 
-  constructor(rail) {
+  /** `question` gives the entry of an "input" or "approval" by its id: else the server draws it. */
+  constructor(rail, question = fetchQuestion) {
     this.#rail = rail;
+    this.#question = question;
     const drawn = [...rail.querySelectorAll(":scope > [data-step]")];
     this.#step = Number(drawn.at(-1)?.dataset.step ?? 0);
     const writing = rail.querySelector(":scope > .text:has(> .writing)");
@@ -34,6 +37,14 @@ export class RunView {
         this.#rest();
         for (const call of data.tools) this.#add(clone("tool-run")).begin(call);
         break;
+      case "approval_required":
+        this.#card(data.id)?.approval_required(data);
+        this.#approval(data);
+        break;
+      case "approval_decided":
+        this.#card(data.id)?.approval_decided(data);
+        this.#approval(data);
+        break;
       case "tool_executing":
       case "tool_progress":
       case "tool_result":
@@ -41,11 +52,11 @@ export class RunView {
         break;
       case "input_required":
       case "input_given":
-        this.#ask(data);
+        this.#ask("input", data.id, data.call_id);
         break;
       case "notice":
         // Where the model remembers from is a line between two turns: see conversation.js.
-        if (!data.turns_left_out) this.#note(data.message);
+        if (!data.turns_left_out) this.#note();
         break;
       case "step_restarted":
         this.#startStep();
@@ -94,25 +105,40 @@ export class RunView {
     return [...cards].at(-1)?.closest("tool-card");
   }
 
-  /** The server draws its question, and what became of it. */
-  async #ask({ id, call_id }) {
-    const drawn = await fragment(`/inputs/${id}/`).catch(() => null);
-    const entry = drawn?.firstElementChild;
-    const card = this.#card(call_id)?.closest("li");
+  /** Whether a call waits for the person. */
+  get isAwaiting() {
+    return Boolean(this.#rail.querySelector('[data-tool-run][data-state="awaiting_approval"]'));
+  }
+
+  /** A call that must be allowed, and what was decided. */
+  #approval({ id }) {
+    const run = this.#card(id)?.querySelector("details").dataset.permission;
+    if (run) this.#ask("approval", run, id);
+  }
+
+  /** A question, of a server or of ours before a call, and what became of it. */
+  async #ask(what, id, call) {
+    const entry = await this.#question(id, what);
+    const card = this.#card(call)?.closest("li");
     if (!entry || !card) return;
     entry.dataset.step = card.dataset.step;
-    const old = this.#rail.querySelector(`[data-input="${CSS.escape(id)}"]`)?.closest("li");
+    const old = this.#rail.querySelector(`question-card[data-${what}="${CSS.escape(id)}"]`)?.closest("li");
+    const hadFocus = old?.contains(document.activeElement);
     if (old) old.replaceWith(entry);
     else card.after(entry);
+    // The button that was pressed is gone: whoever has no mouse stays at the call.
+    if (hadFocus) card.querySelector("summary")?.focus({ preventScroll: true });
     announce(this.#rail, "log-grown");
     this.#showWork();
   }
 
-  #note(message) {
-    const entry = clone("line");
-    entry.dataset.node = "waiting";
-    entry.querySelector("p").textContent = message;
-    this.#rail.prepend(entry);
+  /** Events are English; the server has all notices so far in the language of the page. */
+  async #note() {
+    const { run } = this.#rail.closest("run-stream").dataset;
+    const drawn = await fragment(`/runs/${run}/`).catch(() => null);
+    const notices = drawn?.querySelectorAll('.rail > .line[data-node="waiting"]') ?? [];
+    for (const old of this.#rail.querySelectorAll(":scope > .line:not([data-working])")) old.remove();
+    this.#rail.prepend(...notices);
   }
 
   #add(entry) {
@@ -140,4 +166,10 @@ export class RunView {
     if (isMoving) line?.remove();
     else if (!line) this.#rail.append(clone("working"));
   }
+}
+
+async function fetchQuestion(id, what) {
+  const address = what === "input" ? `/inputs/${id}/` : `/tool-runs/${id}/approval/`;
+  const drawn = await fragment(address).catch(() => null);
+  return drawn?.firstElementChild;
 }

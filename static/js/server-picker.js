@@ -1,5 +1,7 @@
 // Which servers' tools are used from the next message on.
 
+import { t, tn } from "./words.js";
+
 class ServerPicker extends HTMLElement {
   connectedCallback() {
     this.addEventListener("change", () => this.#count());
@@ -14,9 +16,12 @@ class ServerPicker extends HTMLElement {
     return [...this.querySelectorAll(`[name=servers]${selector}`)];
   }
 
+  /** How many tools that makes, unless it is not known of all of them. */
   #count() {
-    const count = this.#boxes(":checked").reduce((sum, box) => sum + Number(box.dataset.tools), 0);
-    this.querySelector("[data-count]").textContent = `${count} tool${count === 1 ? "" : "s"}`;
+    const counts = this.#boxes(":checked").map((box) => box.dataset.tools);
+    const sum = counts.reduce((total, count) => total + Number(count), 0);
+    const text = counts.includes("") ? t("Tools") : tn("{count} tool", "{count} tools", sum);
+    this.querySelector("[data-count]").textContent = text;
   }
 }
 

@@ -1,4 +1,5 @@
-// The keyboard: Ctrl+K new chat, / to the box, Escape closes the drawer or stops the answer.
+// The keyboard: Ctrl+K new chat, / to the box, ? for help; Escape closes what is open, or stops the
+// answer.
 
 import { closeDrawer } from "./sidebar.js";
 
@@ -10,10 +11,18 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "/" && !isWriting(event.target)) {
     event.preventDefault();
     document.getElementById("ask")?.focus();
-  } else if (event.key === "Escape" && !closeDrawer()) {
+  } else if (event.key === "?" && !isWriting(event.target)) {
+    document.getElementById("shortcuts").showPopover();
+    document.getElementById("keys-title").focus();
+  } else if (event.key === "Escape" && !isBusyWith()) {
     document.querySelector(".stop:not([hidden])")?.click();
   }
 });
+
+/** What lies over the page is closed first; the browser does that to its own. */
+function isBusyWith() {
+  return document.querySelector(":popover-open") || closeDrawer();
+}
 
 function isWriting(element) {
   return element.matches("input, textarea, select, [contenteditable]");

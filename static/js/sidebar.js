@@ -11,9 +11,13 @@ const end = new IntersectionObserver(grow, { root: list, rootMargin: "200px" });
 let shown = new URLSearchParams(location.search).get("shown") ?? 0;
 let isFetching = false;
 let isStale = false;
+let wasAway = false; // Announcements may have been missed.
 
 document.addEventListener("conversation-moved", refresh);
-document.addEventListener("conversations-stale", refresh);
+document.addEventListener("conversations-stale", ({ detail }) => {
+  wasAway ||= Boolean(detail?.isAfterOutage);
+  refresh();
+});
 document.addEventListener("message-accepted", refresh);
 watch();
 opener.setAttribute("role", "button");
@@ -71,6 +75,7 @@ function put(content) {
   for (const link of list.querySelectorAll("li > a")) {
     if (link.pathname === location.pathname) entitle(link);
   }
+  wasAway = false;
   if (row) list.querySelector(`[data-conversation="${row}"] ${focused.localName}`)?.focus();
   // From "More chats" it goes on with the first of them.
   else if (focused) list.querySelectorAll("li > a")[rows]?.focus();
@@ -78,6 +83,8 @@ function put(content) {
 }
 
 function entitle(link) {
+  const hasMoved = link.querySelector(".dot");
+  if (wasAway && hasMoved) document.dispatchEvent(new CustomEvent("conversation-missed"));
   link.setAttribute("aria-current", "page");
   // What is open is no news.
   link.querySelector("[data-news]")?.remove();

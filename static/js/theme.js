@@ -1,5 +1,12 @@
 // Light, dark or as the system: a cookie, so that the server prints it before anything is drawn.
 
+import { t } from "./words.js";
+
+const TITLES = {
+  light: t("Theme: light"),
+  dark: t("Theme: dark"),
+  system: t("Theme: as the system"),
+};
 const YEAR_SECONDS = 365 * 24 * 3600;
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -25,7 +32,7 @@ class ThemeSwitch extends HTMLElement {
     const button = this.querySelector("button");
     const icon = document.getElementById(`theme-${theme || "system"}`).content;
     button.replaceChildren(icon.cloneNode(true));
-    button.title = `Theme: ${theme || "as the system"}`;
+    button.title = TITLES[theme || "system"];
   }
 }
 

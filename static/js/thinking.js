@@ -1,7 +1,12 @@
 // The model's thinking: a running clock, then how long it took. Closed until somebody opens it.
 
+import { now } from "./dom.js";
+import { t } from "./words.js";
+
+const thinking = (seconds) => t("Thinking for {seconds} s", { seconds });
+
 class ThinkingTimer extends HTMLElement {
-  #began = Date.now();
+  #began = 0;
   #timer = 0;
 
   disconnectedCallback() {
@@ -19,18 +24,19 @@ class ThinkingTimer extends HTMLElement {
     clearInterval(this.#timer);
     this.#timer = 0;
     this.closest(".step").dataset.node = "none";
-    this.#say("Thought");
+    this.#say((seconds) => t("Thought for {seconds} s", { seconds }));
   }
 
   #start() {
+    this.#began = now(this);
     this.closest(".step").dataset.node = "running";
-    this.#say("Thinking");
-    this.#timer = setInterval(() => this.#say("Thinking"), 1000);
+    this.#say(thinking);
+    this.#timer = setInterval(() => this.#say(thinking), 1000);
   }
 
-  #say(verb) {
-    const seconds = Math.max(1, Math.round((Date.now() - this.#began) / 1000));
-    this.querySelector(".how-long").textContent = `${verb} for ${seconds} s`;
+  #say(sentence) {
+    const seconds = Math.max(1, Math.round((now(this) - this.#began) / 1000));
+    this.querySelector(".how-long").textContent = sentence(seconds);
   }
 }
 

@@ -1,6 +1,7 @@
 // "Deleted. Undo": for ten seconds, or as long as somebody is at it.
 
 import { post } from "./api.js";
+import { t } from "./words.js";
 
 const SHOWN_MS = 10_000;
 const toast = document.querySelector("[data-toast]");
@@ -28,7 +29,7 @@ export function offerUndo(id) {
 }
 
 function say() {
-  document.querySelector("live-status").textContent = "Deleted. It can be undone for ten seconds.";
+  document.querySelector("live-status").textContent = t("Deleted. It can be undone for ten seconds.");
   wait();
 }
 

@@ -1,7 +1,9 @@
 // The card of one tool call, while it lives. It never opens or closes by itself.
 
 import { attachment } from "./attachments.js";
+import { now } from "./dom.js";
 import { asText, duration, peek, size } from "./format.js";
+import { decimal, t } from "./words.js";
 
 const TICK_MS = 100;
 const SHOWN_CHARACTERS = 20_000;
@@ -12,8 +14,9 @@ class ToolCard extends HTMLElement {
 
   connectedCallback() {
     const { state, started } = this.#card.dataset;
-    if (state === "running" && this.closest('[data-state="running"]')) {
-      this.#run(started ? Number(started) * 1000 : Date.now());
+    const ongoing = '[data-run]:is([data-state="running"], [data-state="awaiting_approval"])';
+    if (state === "running" && this.closest(ongoing)) {
+      this.#run(started ? Number(started) * 1000 : now(this));
     }
   }
 
@@ -38,19 +41,28 @@ class ToolCard extends HTMLElement {
     const link = this.querySelector(".log-link");
     if (link) link.search = new URLSearchParams({ q: call.id });
     const pairs = call.invalid_arguments
-      ? [["not valid", call.invalid_arguments]]
+      ? [[t("not valid"), call.invalid_arguments]]
       : Object.entries(call.arguments);
     this.querySelector("[data-arguments]").replaceChildren(...pairs.flatMap(pair));
     this.#enter("requested");
   }
 
+  approval_required({ tool_run_id }) {
+    this.#card.dataset.permission = tool_run_id;
+    this.#enter("awaiting_approval");
+  }
+
+  approval_decided() {
+    this.#enter("requested");
+  }
+
   tool_executing() {
     this.#enter("running");
-    this.#card.dataset.started = Math.floor(Date.now() / 1000);
+    this.#card.dataset.started = Math.floor(now(this) / 1000);
     const started = this.querySelector(".started");
     started.hidden = false;
-    started.querySelector("local-time").setAttribute("datetime", new Date().toISOString());
-    this.#run(Date.now());
+    started.querySelector("local-time").setAttribute("datetime", new Date(now(this)).toISOString());
+    this.#run(now(this));
   }
 
   tool_progress({ progress, total, message }) {
@@ -80,7 +92,7 @@ class ToolCard extends HTMLElement {
     this.rest();
     this.#began = began;
     this.#timer = setInterval(() => {
-      this.#set(".took", `${((Date.now() - this.#began) / 1000).toFixed(1)} s`);
+      this.#set(".took", `${decimal((now(this) - this.#began) / 1000, 1)} s`);
     }, TICK_MS);
   }
 

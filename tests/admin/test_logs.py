@@ -4,11 +4,10 @@ import re
 
 import httpx
 import pytest
-from django.contrib.admin.models import LogEntry
 
-from chat.models import ApiToken, Attachment, MCPServer, ToolRun
+from chat.models import ApiToken, Attachment, MCPServer, StaffAccess, ToolRun
 from tests.people import Person
-from tests.sse import ask
+from tests.sse import ask, wait_until
 
 LIST = "/admin/chat/toolrun/"
 
@@ -53,10 +52,17 @@ def test_filters_and_search_leave_only_what_fits(alice: Person, carol: Person) -
     for fits in (
         {"outcome": "ok"},
         {"tool": "echo"},
-        {"server__id__exact": str(tool_run.server_id)},
+        {"server": str(tool_run.server and tool_run.server.slug)},
+        {"person": alice.username, "since": "1d", "until": "2100-01-01"},
+        {"conversation": f"{alice.site.url}{tool_run.run.conversation.get_absolute_url()}"},
+        {"approval": "none"},
     ):
         assert link in carol.http.get(LIST, params=fits | {"q": tool_run.call_id}).text
-    for misses in ({"outcome": "timeout"}, {"over_ms": "10000"}, {"tool": "add"}):
+    for misses in (
+        *({"outcome": "timeout"}, {"over_ms": "10000"}, {"tool": "add"}, {"person": "nobody"}),
+        *({"since": "2100-01-01"}, {"until": "2000-01-01"}, {"approval": "denied"}),
+        *({"person": carol.username}, {"since": "long ago"}, {"conversation": str(tool_run.pk)}),
+    ):
         assert link not in carol.http.get(LIST, params=misses | {"q": tool_run.call_id}).text
 
 
@@ -92,8 +98,8 @@ def test_the_detail_shows_all_and_notes_who_looked(alice: Person, carol: Person)
     assert "&lt;script&gt;alert(1)" in page
     assert file.text == "<script>alert(1)</script>"
     assert file.headers["content-disposition"].startswith("attachment")
-    notes = LogEntry.objects.filter(user=carol.user, object_id=str(tool_run.pk))
-    assert notes.count() == 2
+    notes = alice.user.staff_accesses.filter(reader=carol.user, object_id=str(tool_run.pk))
+    assert [note.what for note in notes] == ["result", "tool_run"]
     assert alice.http.get(f"{LIST}{tool_run.pk}/download/result/").status_code == 302
 
 
@@ -106,6 +112,8 @@ def test_logs_are_read_only(alice: Person, carol: Person) -> None:
         "agentrun": tool_run.run_id,
         "conversation": tool_run.run.conversation_id,
     }
+    StaffAccess.note(carol.user, alice.user.pk, StaffAccess.What.RUN, "", tool_run.run_id)
+    pages["staffaccess"] = alice.user.staff_accesses.latest("pk").pk
     for model, pk in pages.items():
         assert carol.http.get(f"/admin/chat/{model}/{pk}/change/").status_code == 200
         for verb in (f"{pk}/change/", f"{pk}/delete/", "add/"):
@@ -113,6 +121,10 @@ def test_logs_are_read_only(alice: Person, carol: Person) -> None:
             answer = carol.http.post(f"/admin/chat/{model}/{verb}", data=form, headers=headers)
             assert answer.status_code == 403, (model, verb)
     assert ToolRun.objects.get(pk=tool_run.pk).tool == "echo"
+    # And who opened them is on record, for Alice to see.
+    opened = alice.user.staff_accesses.filter(reader=carol.user).exclude(about="")
+    assert [note.what for note in opened] == ["conversation", "run", "tool_run"]
+    assert carol.username in alice.http.get("/account/").text
 
 
 def test_a_run_shows_its_events(alice: Person, carol: Person) -> None:
@@ -139,8 +151,9 @@ def test_a_token_is_shown_once_and_its_hash_never(alice: Person, carol: Person) 
 def test_a_server_that_is_switched_off_is_not_used(alice: Person, carol: Person) -> None:
     server = MCPServer.objects.get(source=MCPServer.Source.ENVIRONMENT)
     asked(alice)
-    server.refresh_from_db()
-    assert server.state == "ready"
+    # Its state is noted beside the answer.
+    ready = MCPServer.objects.filter(pk=server.pk, state="ready")
+    wait_until(ready.exists, what="it is seen to be ready")
     assert server.tools.filter(name="echo").exists()
     try:
         MCPServer.objects.filter(pk=server.pk).update(is_enabled=False)

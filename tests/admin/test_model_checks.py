@@ -1,4 +1,4 @@
-"""Admins ask whether a model answers: staff only, in words, and nobody waits with them."""
+"""Whether a model answers: asked by who looks after servers, told in words, nobody waits."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from django.contrib.auth.models import Permission
 
 from tests.people import Person
 from tests.servers.model_server import ScriptedModelServer
@@ -45,16 +46,26 @@ def test_the_admin_leads_to_a_button_for_each_model(
     assert re.findall(r'name="model_name" value="([^"]+)"', page) == ["scripted", "vendor/another"]
 
 
-def test_only_staff_may_look_or_ask(alice: Person, model_server: ScriptedModelServer) -> None:
+def test_only_who_looks_after_servers_may_look_or_ask(
+    alice: Person, model_server: ScriptedModelServer
+) -> None:
     alice.http.get("/")
     form = {"csrfmiddlewaretoken": alice.http.cookies["csrftoken"], "model_name": "scripted"}
     asked = len(model_server.requests)
     with httpx.Client(base_url=alice.site.url) as anybody:
         answers = [anybody.get(PAGE), alice.http.get(PAGE), alice.http.post(PAGE, data=form)]
+    type(alice.user).objects.filter(pk=alice.user.pk).update(is_staff=True)
+    as_staff = [alice.http.get(PAGE), alice.http.post(PAGE, data=form)]
 
     locations = {answer.headers.get("Location") for answer in answers}
     assert locations == {f"/admin/login/?next={PAGE}"}
+    assert [answer.status_code for answer in as_staff] == [403, 403]
     assert len(model_server.requests) == asked
+
+    assert PAGE not in alice.http.get("/admin/").text
+    alice.user.user_permissions.add(Permission.objects.get(codename="change_mcpserver"))
+    assert alice.http.get(PAGE).status_code == 200
+    assert PAGE in alice.http.get("/admin/").text
 
 
 def test_a_check_without_its_token_asks_nobody(

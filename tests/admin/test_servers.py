@@ -26,7 +26,8 @@ AddServer = Callable[..., MCPServer]
 
 
 def entered(row: MCPServer, **values: object) -> dict[str, object]:
-    fields = {"name": row.name, "slug": row.slug, "address": row.url, "is_enabled": "on"}
+    fields = {"name": row.name, "slug": row.slug, "address": row.url}
+    fields |= {"is_enabled": "on", "is_trusted": "on"}
     rest = {"header_lines": "", "timeout_seconds": "", "authorisation": "none"}
     return fields | rest | values
 
@@ -133,7 +134,7 @@ def test_what_the_deployment_configured_is_only_switched_and_kept_to_groups(
     after = MCPServer.objects.get(pk=row.pk)
     assert (after.name, after.url, after.headers) == (row.name, row.url, {})
     names = set(re.findall(r'<(?:input|textarea|select)[^>]* name="([^"]+)"', shown))
-    assert names & set(entered(row)) == {"is_enabled", "authorisation"}
+    assert names & set(entered(row)) == {"is_enabled", "is_trusted", "authorisation"}
     assert carol.http.get(f"{SERVERS}{row.pk}/delete/").status_code == 403
 
 
@@ -220,7 +221,7 @@ def test_calls_of_the_last_days_are_counted_and_timed(
     def called(number: int, state: str, took: int | None, days: float) -> ToolRun:
         at = now - timedelta(days=days)
         made = {"run": run, "call_id": str(number), "iteration": 1, "tool": "ok", "state": state}
-        return ToolRun(**made, server=desk.row, duration_ms=took, created_at=at)
+        return ToolRun(**made, owner=alice.user, server=desk.row, duration_ms=took, created_at=at)
 
     ToolRun.objects.bulk_create(
         [called(number, "ok", number * 10, 0.1) for number in range(1, 19)]

@@ -67,6 +67,22 @@ async def test_a_text_that_was_cut_is_asked_for_again() -> None:
     assert events[-1].data["usage"] == {}
 
 
+async def test_a_call_of_which_something_was_redacted_is_not_made() -> None:
+    redacted = {"arguments": {"password": "[redacted]"}, "redacted": True}
+    step = Step(
+        calls=[
+            call("other", state="requested", **redacted),
+            call("ok", state="running", **redacted),
+        ]
+    )
+    events, messages, calls = await resumed([step], may_repeat=True)
+
+    outcomes = {e.data["id"]: e.data["outcome"] for e in events if e.kind == "tool_result"}
+    assert outcomes == {"id-other": "blocked", "id-ok": "lost"}
+    assert calls == []
+    assert any("arguments are not kept" in str(message["content"]) for message in messages)
+
+
 async def test_a_call_that_ran_is_lost_and_one_that_did_not_is_made() -> None:
     step = Step(
         content="Let me see.",

@@ -5,13 +5,16 @@ All of it lives on the session's event loop: mark the modules with
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from django.conf import settings
+from django.utils import timezone
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from chat.models import Conversation
 from tests.chromium import executable
 from tests.people import Person
 from tests.servers.site import Site
@@ -27,6 +30,7 @@ ARGUMENTS = [
 ]
 
 NewContext = Callable[..., Awaitable[BrowserContext]]
+Have = Callable[..., list[str]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -102,3 +106,27 @@ async def page(new_context: NewContext) -> Page:
     page = await context.new_page()
     await page.goto("/")
     return page
+
+
+@pytest.fixture
+def have(alice: Person) -> Have:
+    """Conversations of Alice; the last one moved last. Asks the database: not for coroutines."""
+
+    def make(*titles: str, **values: object) -> list[str]:
+        now = timezone.now()
+        rows = [
+            Conversation(
+                owner=alice.user,
+                title=title,
+                **{"updated_at": now + timedelta(milliseconds=number), **values},
+            )
+            for number, title in enumerate(titles)
+        ]
+        return [f"/c/{row.pk}/" for row in Conversation.objects.bulk_create(rows)]
+
+    return make
+
+
+@pytest.fixture
+def three(have: Have) -> list[str]:
+    return have("Otters", "Beavers", "Herons")

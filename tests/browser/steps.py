@@ -45,3 +45,27 @@ def latest_button(page: Page) -> Locator:
 
 async def text_of(run: Locator) -> str:
     return "\n".join(await run.locator("[data-content]").all_inner_texts())
+
+
+def side(page: Page) -> Locator:
+    return page.get_by_role("navigation", name="Conversations")
+
+
+def titles(page: Page) -> Locator:
+    return side(page).locator("li bdi:visible")
+
+
+async def choose(page: Page, title: str, what: str) -> None:
+    """From the menu of a row; "" is the menu at the top."""
+    if title:
+        row = side(page).get_by_role("listitem").filter(has_text=title)
+        await row.hover()
+        await row.get_by_role("button", name=f"More about {title}").click()
+    else:
+        await page.get_by_role("banner").get_by_role("button", name="More", exact=True).click()
+    menu = page.get_by_role("group", name="What to do with this chat")
+    await menu.get_by_text(what, exact=True).click()
+
+
+async def sideways(page: Page) -> int:
+    return int(await page.evaluate("document.scrollingElement.scrollWidth - innerWidth"))

@@ -4,8 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.steps import ask_to_the_end
-from tests.browser.test_page import sideways
+from tests.browser.steps import ask_to_the_end, sideways
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

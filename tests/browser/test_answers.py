@@ -104,9 +104,16 @@ async def test_escape_stops_a_running_tool(page: Page) -> None:
     run = await ask(page, '[[call slow {"seconds": 30, "steps": 300}]]')
     await expect(run.locator("[data-tool-run]")).to_have_attribute("data-state", "running")
 
+    # What lies over the page is closed first.
+    await page.get_by_role("button", name="tools", exact=False).click()
+    await expect(page.get_by_role("group", name="Tools in this chat")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("group", name="Tools in this chat")).to_be_hidden()
+    await expect(run).to_have_attribute("data-state", "running")
     await page.keyboard.press("Escape")
 
     await ended(run, "cancelled")
+    await expect(page.locator("textarea#ask")).to_be_focused()
     await expect(run.locator("[data-tool-run]")).to_have_attribute("data-state", "cancelled")
 
 

@@ -19,7 +19,11 @@ def authority(database: None) -> Iterator[OAuthServer]:
     with OAuthServer() as running:
         running.subject = "Alice there"
         server = MCPServer.objects.create(
-            name="Guarded tools", slug="guarded", url=running.mcp.url, authorisation="personal"
+            name="Guarded tools",
+            slug="guarded",
+            url=running.mcp.url,
+            authorisation="personal",
+            is_trusted=True,
         )
         yield running
         server.delete()

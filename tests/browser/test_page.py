@@ -21,19 +21,6 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 1280, 1600])
-async def test_nothing_sticks_out_sideways(new_context: NewContext, width: int) -> None:
-    page = await (await new_context(viewport={"width": width, "height": 800})).new_page()
-    await page.goto("/")
-    assert await sideways(page) == 0
-
-    call = f'[[call echo {{"text": "{"w" * 400}"}}]][[then]]'
-    run = await ask_to_the_end(page, call + LONG)
-    await run.locator("details.tool summary").click()
-
-    assert await sideways(page) == 0
-
-
 async def test_hostile_text_runs_nothing(page: Page) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -140,32 +127,7 @@ async def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
     await expect(root).to_have_attribute("data-theme", "dark")
 
 
-async def test_the_drawer_opens_and_closes_on_a_phone(new_context: NewContext) -> None:
-    page = await (await new_context(viewport={"width": 375, "height": 812})).new_page()
-    await page.goto("/")
-    nav = page.get_by_role("navigation", name="Conversations")
-    await expect(nav).to_be_hidden()
-
-    await page.get_by_role("button", name="Open the list of conversations").click()
-    await expect(nav.get_by_role("link", name="New chat")).to_be_visible()
-    await page.keyboard.press("Escape")
-
-    await expect(nav).to_be_hidden()
-
-
-async def test_the_search_shows_what_matches(page: Page) -> None:
-    await ask_to_the_end(page, "[[text Otters]]")
-    await page.goto("/")
-    await ask_to_the_end(page, "[[text Beavers]]")
-    links = page.get_by_role("navigation", name="Conversations").locator("li a:visible")
-    await expect(links).to_have_count(2)
-
-    await page.get_by_role("searchbox", name="Search chats").fill("beav")
-
-    await expect(links).to_have_count(1)
-
-
-async def test_activity_lists_the_tool_runs(page: Page) -> None:
+async def test_activity_lists_the_tool_runs_and_leads_to_them(page: Page) -> None:
     await ask_to_the_end(
         page, '[[call fail {"text": "no"}]][[call echo {"text": "a"}]][[then]][[text ok]]'
     )
@@ -176,6 +138,13 @@ async def test_activity_lists_the_tool_runs(page: Page) -> None:
 
     await expect(pane.locator("li")).to_have_count(2)
     await expect(pane.locator("[data-failed]")).to_have_text("1")
+    await expect(pane.get_by_role("button", name="Close")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(pane).to_be_hidden()
+    await page.keyboard.press("Enter")
+    await pane.get_by_role("link", name="echo").click()
+    await expect(pane).to_be_hidden()
+    await expect(page.locator('[data-tool="echo"] summary')).to_be_focused()
 
 
 async def test_only_staff_is_led_to_the_log(
@@ -218,7 +187,3 @@ async def test_a_killed_server_is_noticed_and_found_again(
     texts = run.locator("[data-content]")
     await expect(texts).to_have_count(1)
     assert (await texts.inner_text()).split() == [f"t{number}" for number in range(1, 201)]
-
-
-async def sideways(page: Page) -> int:
-    return int(await page.evaluate("document.scrollingElement.scrollWidth - innerWidth"))

@@ -1,5 +1,6 @@
 """A tool's server asks: the card, its form, the keyboard, a reload, another tab."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from chat.models import MCPServer
 from tests.browser.conftest import NewContext
-from tests.browser.steps import ask, ended
+from tests.browser.steps import ask, ended, has_text, stop_button
 from tests.people import Person
 from tests.servers.asking_mcp_server import AskingMCPServer
 
@@ -16,6 +17,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BOOK = '[[call book {"day": "Friday"}]][[then]][[text Done.]]'
 REFUSED = "status of 400"
+RECORDED = """
+window.told = [];
+window.Notification = class extends Notification {
+  constructor(title, options) { super(title, options); told.push(options.body); }
+};"""
+LOOKED = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +49,55 @@ async def page(new_context: NewContext, asking_row: MCPServer) -> Page:
     opened = await context.new_page()
     await opened.goto("/")
     return opened
+
+
+async def test_the_tab_tells_those_who_are_elsewhere(
+    new_context: NewContext, asking_row: MCPServer
+) -> None:
+    context = await new_context()
+    await context.add_init_script(RECORDED)
+    page = await context.new_page()
+    icon = page.locator("link[rel=icon]")
+    await page.goto("/account/")
+    switch = page.get_by_role("checkbox", name="Tell me when an answer ends")
+    await switch.click()
+    await expect(page.get_by_role("alert").filter(has_text="does not allow it")).to_be_visible()
+    await expect(switch).not_to_be_checked()
+    await context.grant_permissions(["notifications"])
+    await switch.click()
+    await page.reload()
+    await expect(switch).to_be_checked()
+
+    await page.goto("/")
+    await ask(page, '[[call book {"day": "Friday"}]][[then]][[tokens 80 delay 10]]')
+    await expect(page).to_have_title(re.compile(r"^◆ Waits for you · \[\[call"))
+    await expect(icon).to_have_attribute("href", re.compile("icon-waiting"))
+    card = page.locator('question-card[data-state="open"]')
+    await look(page, is_hidden=True)
+    await card.get_by_label("Your name").fill("Alice")
+    await card.get_by_role("button", name="Send").click()
+    await expect(page).to_have_title(re.compile("^● Answering · "))
+    await expect(icon).to_have_attribute("href", re.compile("icon-answering"))
+    await ended(page.locator("[data-run]"))
+    await expect(page).to_have_title(re.compile("^✓ Done · "))
+    await expect(icon).to_have_attribute("href", re.compile("icon-done"))
+    # The question came while the page was before one's eyes.
+    assert await page.evaluate("told") == ["The answer is complete."]
+
+    await look(page, is_hidden=False)
+    await expect(page).to_have_title(re.compile(r"^\[\[call.* · Ferryline$"))
+    await expect(icon).to_have_attribute("href", re.compile(r"/icon\b[^-]*$"))
+    run = await ask(page, "[[tokens 200 delay 10]]")
+    await has_text(run, "t3")
+    await look(page, is_hidden=True)
+    await stop_button(page).click()
+    await ended(run, "cancelled")
+    assert await page.evaluate("told") == ["The answer is complete.", "Stopped."]
+
+
+async def look(page: Page, *, is_hidden: bool) -> None:
+    """Away to another tab, or back. A browser under test shows all of its tabs."""
+    await page.evaluate(LOOKED, is_hidden)
 
 
 async def test_a_form_is_filled_in_with_the_keyboard(page: Page) -> None:

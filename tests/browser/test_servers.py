@@ -23,10 +23,12 @@ def chosen(alice: Person, add_server: Callable[..., MCPServer]) -> Iterator[MCPS
 
 
 async def test_a_server_is_switched_off_in_one_conversation(chosen: MCPServer, page: Page) -> None:
+    button = page.locator("server-picker > button")
+    # Nobody has asked that server yet how many it has.
+    await expect(button).to_have_text("Tools")
     run = await ask_to_the_end(page, USE)
     await expect(run.locator("[data-tool-run]")).to_have_attribute("data-state", "ok")
     await page.reload()
-    button = page.locator("server-picker > button")
     before = int((await button.inner_text()).split()[0])
 
     await button.focus()

@@ -29,9 +29,11 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from tests.prepared import migrate
 from tests.servers.site import ROOT
 
-LANES = 2
+# More than there are processors: half of a round is waiting.
+LANES = 3
 
 
 def main() -> int:
@@ -82,8 +84,7 @@ def database(url: str, folder: Path, lane: int) -> Iterator[str]:
 def play(seed: str, url: str, numbers: list[int], folder: Path) -> Iterator[dict[str, Any]]:
     """Have one process play these rounds, and print what it found as it goes."""
     environment = environment_of(url, folder)
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+    migrate(url, environment)
     command = [sys.executable, "-m", "tests.faults.rounds", seed, *map(str, numbers)]
     with (
         (folder / f"{numbers[0]}.log").open("w+") as log,

@@ -1,14 +1,17 @@
 """What holds for every run, whatever became of the processes that it lived in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chat.models import AgentRun, Message, RunEvent, ToolRun
+from chat.models import AgentRun, LedgerEntry, Message, RunEvent, ToolRun
 from chat.models.runs import unpacked
+from chat.runs.feed import read_batch
 from chat.runs.recovery import MAX_TAKEOVERS
+from chat.runs.upkeep.sealing import seal_all
+from chat.runs.verification import Verification
 from chat.steps import Steps
 from tests.faults.readers import Talk
 from tests.faults.scripts import CountingMCPServer
@@ -37,6 +40,24 @@ def log_of(run_id: str) -> list[Stored]:
         )
         for row in RunEvent.objects.filter(run_id=UUID(run_id)).order_by("seq")
         for number, data in unpacked(row.seq, row.data, row.parts)
+    ]
+
+
+def replayed(run_id: UUID, after: int) -> bytes:
+    """What a reader of a run that is over gets from this cursor on."""
+    frames: list[bytes] = []
+    while not (batch := read_batch(run_id, after + len(frames))).is_end:
+        assert batch.frames
+        frames += batch.frames
+    return b"".join(frames + batch.frames)
+
+
+def misread(run_id: str, log: list[Stored], cursors: Iterable[int]) -> list[str]:
+    """Those of the cursors, in words, after which the rest of the log does not follow."""
+    return [
+        f"after {after} of {len(log)}: not the rest"
+        for after in cursors
+        if replayed(UUID(run_id), after) != b"".join(event.frame + b"\n\n" for event in log[after:])
     ]
 
 
@@ -136,6 +157,16 @@ def _of_the_message(run: AgentRun, log: list[Stored]) -> Iterator[str]:
     rows = RunEvent.objects.filter(run=run).order_by("seq")
     if answer.steps != Steps.of(row.to_event() for row in rows).to_json():
         yield "the message's steps are not the fold of its events"
+
+
+def of_the_chain() -> list[str]:
+    """Every tool call has its place, whoever died while it was given one."""
+    seal_all()
+    wrong = [f"in the chain: {problem}" for problem in Verification().problems()]
+    places = LedgerEntry.objects.filter(removed="").count()
+    if places != ToolRun.objects.count():
+        wrong.append(f"{places} places for {ToolRun.objects.count()} tool runs")
+    return wrong
 
 
 def folded(log: list[Stored]) -> str:

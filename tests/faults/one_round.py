@@ -6,7 +6,7 @@ import random
 import httpx
 
 from chat.models import AgentRun, Conversation
-from tests.faults.invariants import Stored, log_of, violations
+from tests.faults.invariants import Stored, log_of, misread, of_the_chain, violations
 from tests.faults.lives import (
     Death,
     Server,
@@ -21,7 +21,7 @@ from tests.faults.scripts import CountingMCPServer, scripts
 
 SETTLE_SECONDS = 60
 LOOK_SECONDS = 0.05
-CURSORS = 5
+CURSORS = 20
 
 
 class Round:
@@ -75,15 +75,15 @@ class Round:
             await asyncio.to_thread(let_time_pass)
 
     async def _judge(self, crowd: Crowd) -> None:
-        whole = self._chance.choice(self._talks)
         for talk in self._talks:
             log = self._logs[talk.key] = await asyncio.to_thread(log_of, talk.run_id)
             self.events += len(log)
             found = await asyncio.to_thread(violations, talk, log, self._tools)
-            found += await self._replayed(crowd, talk, log, is_whole=talk is whole)
+            found += await self._replayed(crowd, talk, log)
             about = f"{talk.script.question[:60]!r}, run {talk.run_id}"
             self.violations += [f"{about}: {text}" for text in found]
         self.violations += await asyncio.to_thread(self._count)
+        self.violations += await asyncio.to_thread(of_the_chain)
 
     async def _pack(self, crowd: Crowd) -> None:
         """Rows that are put together read as before, whoever dies over them."""
@@ -103,19 +103,18 @@ class Round:
             self.violations.append(f"not all was packed after {SETTLE_SECONDS} s")
         for talk in self._talks:
             log = self._logs[talk.key]
-            found = await self._replayed(crowd, talk, log, is_whole=False)
+            found = await self._replayed(crowd, talk, log)
             if await asyncio.to_thread(log_of, talk.run_id) != log:
                 found.append("its events are others")
             self.violations += [f"packed, run {talk.run_id}: {text}" for text in found]
 
-    async def _replayed(
-        self, crowd: Crowd, talk: Talk, log: list[Stored], *, is_whole: bool
-    ) -> list[str]:
-        """What is wrong with reading after each number, or after some."""
+    async def _replayed(self, crowd: Crowd, talk: Talk, log: list[Stored]) -> list[str]:
+        """What is wrong with reading after some numbers: a few over the wire, more from rows."""
         end = len(log)
-        some = self._chance.choices(range(end), k=CURSORS) if end else []
-        cursors = range(end + 2) if is_whole else sorted({0, *some, end, end + 1})
-        return [text for after in cursors if (text := await self._after(crowd, talk, log, after))]
+        asked = sorted({0, self._chance.randrange(end), end, end + 1})
+        found = [text for after in asked if (text := await self._after(crowd, talk, log, after))]
+        looked_up = self._chance.sample(range(end), min(end, CURSORS))
+        return found + await asyncio.to_thread(misread, talk.run_id, log, looked_up)
 
     async def _after(self, crowd: Crowd, talk: Talk, log: list[Stored], after: int) -> str:
         """With what had come before, the rest makes the log."""

@@ -36,15 +36,27 @@ POINTS = {
     "after_show": Point(owner="chat.runs.run_log:RunLog", name="stored", when="after", hits=120),
     "before_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="before", hits=7),
     "after_tool": Point(owner="chat.mcp.calls:Calls", name="call", when="after", hits=7),
+    # A person is asked, has decided, and their decision is about to be told.
+    "before_ask": Point(owner="chat.runs.tools.approvals:Gate", name="_ask", when="before", hits=1),
+    "after_decision": Point(
+        owner="chat.runs.supervisor", name="settle_approval", when="after", hits=1
+    ),
+    "before_told": Point(
+        owner="chat.runs.tools.approvals:Gate", name="_told", when="before", hits=1
+    ),
     # The rows of an ending are written, and the transaction is open.
     "in_ending": Point(owner="chat.runs.effects", name="of_ending", when="in result", hits=6),
     # The new owner of a run dies, too.
     "after_take_over": Point(owner="chat.runs.supervisor", name="take_over", when="after", hits=4),
-    "before_resume": Point(owner="chat.agent.loop", name="resume", when="before", hits=4),
-    "after_resume": Point(owner="chat.agent.loop", name="resume", when="after", hits=4),
+    "before_resume": Point(owner="chat.agent.loop", name="resume", when="before", hits=1),
+    "after_resume": Point(owner="chat.agent.loop", name="resume", when="after", hits=1),
     # It was asked to stop, and hands over what it does.
     "before_give_up": Point(owner="chat.runs.executor", name="give_up", when="before", hits=4),
     "after_give_up": Point(owner="chat.runs.executor", name="give_up", when="after", hits=4),
+    # Tool runs have their places in the chain, and the transaction is open.
+    "in_sealing": Point(
+        owner="chat.models.ledger:LedgerHead", name="sign_and_save", when="before", hits=3
+    ),
     # The rows of an answer that is over are being put together, and the transaction is open.
     "in_packing": Point(
         owner="django.db.models.query:QuerySet", name="delete", when="after", hits=5

@@ -1,6 +1,7 @@
 """People at a server that dies now and then: they ask, read, come back, and keep what they saw."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import httpx
 from tests.faults.scripts import Script
 
 AGAIN_SECONDS = 0.02
+ASKED = b"event: approval_required\n"
 END = (b"event: done\n", b"event: error\n")
 
 
@@ -43,6 +45,12 @@ class Talk:
     answers: set[str] = field(default_factory=set)
     seen: list[Seen] = field(default_factory=list)
 
+    @property
+    def asked(self) -> bytes:
+        """The event that a call waits for the person; empty where nobody has seen it."""
+        frames = (frame for seen in self.seen for frame in seen.frames.values())
+        return next((frame for frame in frames if ASKED in frame), b"")
+
     def is_given(self, run_id: str) -> None:
         self.run_id = run_id
         self.answers.add(run_id)
@@ -70,7 +78,9 @@ class Crowd:
 
     async def take_part(self, talks: Sequence[Talk]) -> None:
         """Ask everything at once, and read all answers to their ends."""
-        await asyncio.gather(*(self._noting(self._take_part(talk)) for talk in talks))
+        jobs = [self._take_part(talk) for talk in talks]
+        jobs += [self._allow(talk) for talk in talks if talk.script.is_asked]
+        await asyncio.gather(*map(self._noting, jobs))
 
     async def _take_part(self, talk: Talk) -> None:
         """One reads on and on, one looks back, one comes late."""
@@ -154,6 +164,26 @@ class Crowd:
                         await self._again(response.status_code, f"event {after} of {talk.run_id}")
             except httpx.TransportError:
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _allow(self, talk: Talk) -> None:
+        """Once it is seen, and sometimes after a while; again until the server has taken it."""
+        while not (asked := talk.asked) and not any(seen.is_over for seen in talk.seen):
+            await asyncio.sleep(AGAIN_SECONDS)
+        if not asked:
+            return
+        await asyncio.sleep(self._chance.choice([0, 0, self._chance.random()]))
+        tool_run = json.loads(asked.partition(b"data: ")[2])["tool_run_id"]
+        while True:
+            address = f"{self._url()}/api/tool-runs/{tool_run}/approvals/"
+            try:
+                response = await self._http.post(address, json={"decision": "allow"})
+            except httpx.TransportError:
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            # 409: it was taken, and only the answer was lost.
+            if response.status_code in {200, 409}:
+                return
+            await self._again(response.status_code, "an approval")
 
     async def _stop(self, talk: Talk) -> None:
         await asyncio.sleep(self._chance.random())

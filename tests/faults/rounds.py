@@ -50,6 +50,7 @@ def prepare(tools_url: str) -> str:
         source=MCPServer.Source.ENVIRONMENT,
         url=tools_url,
         may_repeat=True,
+        is_trusted=True,
     )
     return str(ApiToken.issue(get_user_model().objects.create(username="alice"))[1])
 

@@ -19,6 +19,7 @@ WORDS = ["ferry", "tide", "rope", "“quay”", "mañana", "渡し船", "🛶", 
 class Script:
     """A question, and what must become of its run: `code` of its error, or "" and its `final`
     text. `markers`: the arguments of its calls of `once`. `is_stopped`: the person stops it.
+    `is_asked`: a call waits until the person allows it.
     """
 
     question: str
@@ -26,10 +27,13 @@ class Script:
     code: str = ""
     markers: tuple[str, ...] = ()
     is_stopped: bool = False
+    is_asked: bool = False
 
 
 class CountingMCPServer(ScriptedMCPServer):
-    """With two more tools. `once` may not be repeated after a crash; `again` says that it may."""
+    """With three more tools. `once` may not be repeated after a crash; `again` says that it may;
+    `ask` is called when a person has allowed it.
+    """
 
     def _add_quick_tools(self, server: MCPServer) -> None:
         super()._add_quick_tools(server)
@@ -42,6 +46,8 @@ class CountingMCPServer(ScriptedMCPServer):
             return f"{marker} " + "long " * (size // 5)
 
         server.add_tool(work, name="once", description="Counts.")
+        asked = ToolAnnotations(destructive_hint=True, idempotent_hint=True)
+        server.add_tool(work, name="ask", description="Counts.", annotations=asked)
         harmless = ToolAnnotations(read_only_hint=True, idempotent_hint=True)
         server.add_tool(work, name="again", description="Counts.", annotations=harmless)
 
@@ -60,6 +66,7 @@ def scripts(chance: random.Random, name: str) -> list[Script]:
         _tools(chance, marker, steps=chance.randint(2, 3)),
         _failure(chance, marker),
         _stopped(chance, marker),
+        _asked(chance, marker),
     ]
 
 
@@ -113,6 +120,14 @@ def _failure(chance: random.Random, marker: Callable[[], str]) -> Script:
     begin = f"{_call(chance, own)}[[then]][[tokens {chance.randint(5, 80)} delay 5]]"
     end, code = chance.choice([("[[cut]]", "LLM_INCOMPLETE"), ("[[error scripted]]", "LLM_ERROR")])
     return Script(question=begin + end, code=code, markers=(own,))
+
+
+def _asked(chance: random.Random, marker: Callable[[], str]) -> Script:
+    """Beside a call that goes on meanwhile."""
+    own, other, final = marker(), marker(), _words(chance, 40)
+    calls = _call(chance, own, "ask") + _call(chance, other)
+    question = f"{calls}[[then]][[text {final}]]"
+    return Script(question=question, final=final, markers=(own, other), is_asked=True)
 
 
 def _stopped(chance: random.Random, marker: Callable[[], str]) -> Script:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.faults.follower import Follower
+from tests.prepared import migrate
 from tests.servers.site import ROOT, Site
 from tests.sse import begin, frames, wait_until
 
@@ -17,7 +18,6 @@ CLIENT_SECONDS = 90
 SETTLE_SECONDS = 0.5
 SETUP = """
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 call_command("createsuperuser", "--noinput", username="alice", email="a@example.test", verbosity=0)
 call_command("create_api_token", "alice")
 from django.db import connections
@@ -27,6 +27,7 @@ connections.close_all()
 
 def install(database_url: str) -> str:
     """Prepare a database; the token of somebody in it."""
+    migrate(database_url)
     environment = {"DATABASE_URL": database_url, "DJANGO_SUPERUSER_PASSWORD": "x y z 1 2 3"}
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", SETUP]
     done = subprocess.run(

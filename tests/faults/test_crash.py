@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.servers.site import ROOT
 
 ROUNDS = 20
 SECONDS = 600
 
 
+@pytest.mark.alone
 def test_answers_survive_whatever_their_server_dies_of() -> None:
     command = [sys.executable, "-m", "tests.faults.crash", "--rounds", str(ROUNDS)]
     if url := os.environ.get("TEST_DATABASE_URL", ""):

@@ -13,10 +13,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 
 from tests.faults.proxy import HALF_OPEN, MUTE, NONE, RESET, Fault, Proxy
 from tests.faults.storage import (
+    CLIENT_SECONDS,
     SETTLE_SECONDS,
     Place,
     check_ended,
@@ -120,9 +124,18 @@ def postgresql_is_away_for_too_long(land: Land) -> None:
         stays_quiet(reader, LONG_SECONDS - POOL_SECONDS)
         refused = client.post("/api/conversations/", json={"message": "?"})
         assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE")
+        page = anybodys_page(client)
+        assert (page.status_code, page.headers["Retry-After"]) == (503, "10")
+        assert "<h1>Die Datenbank ist weg</h1>" in page.text
         stays_quiet(reader, SETTLE_SECONDS)
         network.suffer(NONE)
         check_ended(client, reader)
+
+
+def anybodys_page(client: httpx.Client) -> httpx.Response:
+    """A page for which the database is asked who is there."""
+    headers = {"Accept-Language": "de", "Cookie": f"{settings.SESSION_COOKIE_NAME}={'x' * 32}"}
+    return httpx.get(client.base_url, headers=headers, timeout=CLIENT_SECONDS)
 
 
 def the_network_to_postgresql_fails(land: Land) -> None:
@@ -200,6 +213,8 @@ def told(
     tmp_path_factory: pytest.TempPathFactory, model_server: ScriptedModelServer
 ) -> Iterator[dict[Story, Future[None]]]:
     need("initdb", "postgres")
+    # One of them looks at a page.
+    call_command("collectstatic", interactive=False, verbosity=0)
     folder = tmp_path_factory.mktemp("database")
     with PostgreSQL() as cluster, ThreadPoolExecutor(len(STORIES)) as threads:
         urls = [f"sqlite:///{folder}/first.sqlite3", cluster.make_database("first")]

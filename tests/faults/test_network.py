@@ -45,6 +45,14 @@ def to_tools(far: ScriptedMCPServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture
+def patient(new_site: NewSite, to_model: Proxy) -> Iterator[Person]:
+    """Alice, on a site that waits as long as it usually does."""
+    site = new_site(LLM_BASE_URL=f"http://127.0.0.1:{to_model.port}/v1")
+    with Person("alice", site) as person:
+        yield person
+
+
+@pytest.fixture
 def alice(new_site: NewSite, to_model: Proxy) -> Iterator[Person]:
     """Alice, on a site whose patience is short and whose model is behind the network."""
     site = new_site(
@@ -143,20 +151,22 @@ def test_a_model_that_falls_silent_in_mid_answer_is_given_up(
     assert WHOLE.startswith(text_of(seen))
 
 
-def test_a_model_far_away_is_slower_and_nothing_else(alice: Person, to_model: Proxy) -> None:
+def test_a_model_far_away_is_slower_and_nothing_else(patient: Person, to_model: Proxy) -> None:
     to_model.suffer(Fault(delay_seconds=0.3))
     began = time.monotonic()
 
-    seen = ask(alice.api, "[[reason Hm.]][[text Hello there.]]")
+    seen = ask(patient.api, "[[reason Hm.]][[text Hello there.]]")
 
     assert time.monotonic() - began > 0.6
     assert seen[-1].data["content"] == text_of(seen) == "Hello there."
 
 
-def test_a_thin_line_to_the_model_cuts_its_events_anywhere(alice: Person, to_model: Proxy) -> None:
+def test_a_thin_line_to_the_model_cuts_its_events_anywhere(
+    patient: Person, to_model: Proxy
+) -> None:
     to_model.suffer(Fault(bytes_per_second=4_000))
 
-    seen = ask(alice.api, "[[text A “quay” in mañana: 渡し船 🛶.]]")
+    seen = ask(patient.api, "[[text A “quay” in mañana: 渡し船 🛶.]]")
 
     assert seen[-1].data["content"] == "A “quay” in mañana: 渡し船 🛶."
 

@@ -21,6 +21,8 @@ from tests.servers.redis import Redis
 from tests.servers.site import Site
 from tests.sse import begin, wait_until
 
+pytestmark = pytest.mark.alone
+
 RUNS = 4
 LATE_SECONDS = 1
 PAGE_SECONDS = 3

@@ -201,6 +201,7 @@ async def test_a_proxy_that_gives_up_in_mid_call_loses_the_call(hub: Hub) -> Non
             await call(toolbox, "ok")
 
 
+@pytest.mark.alone
 async def test_progress_holds_off_the_deadline_for_silence_but_not_the_last_one(
     hub: Hub, server: ScriptedMCPServer
 ) -> None:

@@ -16,7 +16,16 @@ from chat.mcp.client import MCPClient
 from chat.mcp.demo.process import DemoServer
 from tests.mcp.steps import eventually
 
-TOOLS = {"current_time", "convert_time", "calculate", "convert_units", "search_docs", "slow_task"}
+TOOLS = {
+    "current_time",
+    "convert_time",
+    "calculate",
+    "convert_units",
+    "search_docs",
+    "ring_bell",
+    "reset_bell",
+    "slow_task",
+}
 
 
 @pytest.fixture
@@ -56,6 +65,7 @@ async def test_its_tools_answer_and_refuse_in_plain_words(client: MCPClient) -> 
     assert power.text == "The power is too large; exponents up to 1,000 are possible."
 
 
+@pytest.mark.alone
 async def test_an_answer_is_not_held_back_by_the_network(client: MCPClient) -> None:
     """Small packets are sent at once: otherwise most calls take more than 40 ms."""
     took = []
@@ -86,7 +96,7 @@ async def test_it_ends_when_its_standard_input_does(demo: DemoServer) -> None:
     demo.process.stdin.close()
 
     ended = lambda: demo.process.poll() is not None  # noqa: E731
-    assert await eventually(ended, "it ends with its parent") < 3
+    assert await eventually(ended, "it ends with its parent") < 5
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
@@ -106,7 +116,7 @@ async def test_it_stops_when_asked_even_with_a_call_under_way(
     demo.process.send_signal(by)
 
     took = await eventually(lambda: demo.process.poll() is not None, "it stops")
-    assert took < 2
+    assert took < 5
     await asyncio.gather(calling, return_exceptions=True)
 
 

@@ -2,12 +2,14 @@
 
 import re
 import secrets
+from datetime import timedelta
 
 import httpx
 import pytest
 from django.utils import timezone
 
-from chat.models import AgentRun, ApiToken, Conversation
+from chat.models import AgentRun, ApiToken, Conversation, Session
+from chat.runs.history import read_history
 from tests.people import PASSWORD, Person
 from tests.sse import begin, read
 
@@ -22,9 +24,10 @@ def browser(alice: Person) -> httpx.Client:
     return alice.http
 
 
-def sign_in(person: Person, password: str = PASSWORD) -> httpx.Client:
+def sign_in(person: Person, password: str = PASSWORD, agent: str = "") -> httpx.Client:
     """Another browser of theirs; without a session if the password is not right."""
     client = person._client()
+    client.headers["User-Agent"] = agent
     client.get("/accounts/login/")
     token = client.cookies["csrftoken"]
     form = {"username": person.username, "password": password, "csrfmiddlewaretoken": token}
@@ -48,6 +51,27 @@ def test_the_theme_follows_the_person(browser: httpx.Client, alice: Person) -> N
     other.post("/theme/", data={"theme": "system"})
     browser.post("/accounts/logout/")
     assert sign_in(alice).cookies.get("theme") is None
+
+
+def test_the_language_follows_the_person(browser: httpx.Client, alice: Person) -> None:
+    german = {"Accept-Language": "fr,de-AT;q=0.9,en;q=0.5"}
+    page = browser.get("/account/", headers=german)
+    assert '<html lang="de" dir="ltr"' in page.text
+    assert page.headers["Content-Language"] == "de"
+    assert '<html lang="en" dir="ltr"' in browser.get("/account/").text
+
+    browser.post("/account/languages/", data={"language": "de"})
+    assert "Gespeichert." in browser.get("/account/").text
+    browser.post("/accounts/logout/")
+    assert "<h1>Anmelden</h1>" in browser.get("/accounts/login/").text
+
+    other = sign_in(alice)
+    assert "Neuer Chat" in other.get("/").text
+    other.post("/account/languages/", data={"language": "browser"})
+    assert "Saved." in other.get("/account/").text
+    assert "Aussehen" in other.get("/account/", headers=german).text
+    browser.cookies.clear()
+    assert sign_in(alice).cookies.get("language") is None
 
 
 def test_new_chats_begin_with_the_persons_prompt(
@@ -100,7 +124,7 @@ def test_the_prompt_of_a_chat_is_for_the_answers_to_come(
     api = f"/api{url.replace('/c/', '/conversations/')}"
     next_run = alice.api.post(f"{api}messages/", json={"message": "[[text oui]]"}).json()["run_id"]
     run = AgentRun.objects.select_related("conversation", "message").get(pk=next_run)
-    shown = run.conversation.transcript(run)
+    shown = read_history(run)
     assert (shown[0]["role"], shown[0]["content"]) == ("system", "Answer in French.")
     assert alice.api.patch(api, json={"system_prompt": ""}).status_code == 200
     assert alice.api.get(api).json()["system_prompt"] == ""
@@ -126,6 +150,15 @@ def test_a_new_password_ends_all_other_sessions(browser: httpx.Client, alice: Pe
     assert other.get("/account/").status_code == 302
     assert "sessionid" not in sign_in(alice).cookies
     assert sign_in(alice, NEW_PASSWORD).get("/account/").status_code == 200
+
+
+def test_who_has_a_session_cannot_guess_the_password(browser: httpx.Client) -> None:
+    paths = ["/account/passwords/", "/account/deletions/"] * 5
+    form = {"old_password": "wrong", "password": "wrong"}
+    assert [browser.post(path, data=form).status_code for path in paths] == [400] * 10
+    assert browser.post("/account/passwords/", data=form).status_code == 429
+    form["password"] = PASSWORD
+    assert browser.post("/account/deletions/", data=form).status_code == 429
 
 
 def test_a_token_is_not_for_the_account(browser: httpx.Client, alice: Person) -> None:
@@ -187,3 +220,39 @@ def test_other_browsers_are_signed_out_and_nobody_else(
     assert other.get("/account/").status_code == 302
     assert bob.http.get("/account/").status_code == 200
     assert alice.api.get("/api/conversations/").status_code == 200
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+
+
+def test_one_browser_is_signed_out(browser: httpx.Client, alice: Person, bob: Person) -> None:
+    phone, laptop = sign_in(alice, agent=SAFARI), sign_in(alice, agent=FIREFOX)
+    page = browser.get("/account/").text
+    assert "This browser" in page
+    assert "Firefox on Linux" in page
+    listed = re.findall(r'action="(/account/sessions/\w+/revocations/)">.*?"Sign out ([^"]+)', page)
+    ends = {name: url for url, name in listed}
+    assert ends.keys() == {"Safari on iPhone", "Firefox on Linux"}
+    for client in (browser, phone, laptop):
+        assert client.cookies["sessionid"] not in page
+
+    bob.http.get("/")
+    bob.http.headers["X-CSRFToken"] = bob.http.cookies["csrftoken"]
+    assert bob.http.post(ends["Safari on iPhone"]).status_code == 404
+    assert browser.post(ends["Safari on iPhone"]).status_code == 303
+
+    page = browser.get("/account/").text
+    assert "That browser is signed out." in page
+    assert "Safari" not in page
+    assert phone.get("/account/").status_code == 302
+    assert laptop.get("/account/").status_code == 200
+    # Days later, another look is noted.
+    mine = Session.live_of(alice.user).filter(user_agent=FIREFOX)
+    mine.update(seen_at=timezone.now() - timedelta(days=3))
+    assert "Last seen: 3\xa0days ago" in browser.get("/account/").text
+    laptop.get("/")
+    assert "days ago" not in browser.get("/account/").text

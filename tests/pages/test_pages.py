@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from chat.models import AgentRun, Conversation
+from chat.views.shown import shown_runs
 from tests.people import Person
 from tests.servers.site import Site
 from tests.sse import begin, read, wait_until
@@ -86,6 +87,33 @@ def test_a_run_in_progress_says_which_event_it_shows(alice: Person) -> None:
 
     assert f'data-last-event-id="{frames[-1].id}"' in page
     assert page.count("data-content") == 3
+
+
+def test_an_answer_that_ends_while_it_is_read_has_all_its_details(alice: Person) -> None:
+    started = begin(alice.api, "[[tokens 50 delay 20]]")
+    run = AgentRun.objects.select_related("answer").get(pk=started["run_id"])
+    assert not run.is_over
+    read(alice.api, started["run_id"])
+
+    (shown,) = shown_runs([run])
+
+    assert shown.is_over
+    assert shown.first_token_ms is not None
+    assert shown.duration_ms is not None
+    assert shown.first_token_ms < shown.duration_ms
+
+
+def test_a_name_that_is_not_ours_is_told_so(alice: Person) -> None:
+    elsewhere = {"Host": "elsewhere.example"}
+
+    page = alice.http.get("/", headers=elsewhere)
+    assert page.status_code == 400
+    assert "not known under that name" in page.text
+    # A way back would lead to the same name.
+    assert "Back to the chat" not in page.text
+    answer = alice.api.get("/api/conversations/", headers=elsewhere)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "BAD_REQUEST"
 
 
 def test_only_the_last_turns_are_shown_at_first(alice: Person) -> None:

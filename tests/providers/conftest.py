@@ -9,6 +9,6 @@ from chat.providers.http import create_http_client
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
     async with create_http_client() as client:
         yield client

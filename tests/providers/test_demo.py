@@ -1,13 +1,28 @@
 """The demo model: it asks for fitting tools, speaks of their results, and is honest."""
 
+import re
+from html import unescape
+
 import pytest
+from django.template.loader import render_to_string
+from django.utils.translation import override
 
 from chat import transcript
 from chat.agent.ports import ContentDelta, StepFinished, ToolCallsAsked
 from chat.providers.demo import DemoProvider
+from chat.providers.demo_intents import read
 from chat.tools import Tool, ToolCall
 
-NAMES = ["current_time", "convert_time", "calculate", "convert_units", "search_docs", "slow_task"]
+NAMES = [
+    "current_time",
+    "convert_time",
+    "calculate",
+    "convert_units",
+    "search_docs",
+    "ring_bell",
+    "reset_bell",
+    "slow_task",
+]
 TOOLS = [Tool(name=name, description="", input_schema={"type": "object"}) for name in NAMES]
 
 
@@ -47,12 +62,29 @@ async def text_for(messages: list[transcript.ChatMessage], tools: list[Tool]) ->
         ),
         ("search the docs for journal", "search_docs", {"query": "journal", "limit": 5}),
         ("run the slow task for 5 seconds", "slow_task", {"seconds": 5, "steps": 5}),
+        ("Please ring the bell 3 times", "ring_bell", {"times": 3}),
+        ("and then reset the bell", "reset_bell", {}),
     ],
 )
 async def test_a_question_gets_its_tool(
     question: str, tool: str, arguments: dict[str, object]
 ) -> None:
     assert await calls_for(question, TOOLS) == [(tool, arguments)]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_the_page_suggests_is_understood_in_its_language(language: str) -> None:
+    with override(language):
+        page = render_to_string("chat/_empty.html", {"is_demo_model": True})
+
+    asked = [read(unescape(value)) for value in re.findall(r'value="([^"]+)"', page)]
+
+    assert [[intent.tool for intent in intents] for intents in asked] == [
+        ["current_time", "current_time"],
+        ["calculate", "convert_units"],
+        ["slow_task"],
+        ["search_docs"],
+    ]
 
 
 async def test_several_in_one_question_are_parallel_calls() -> None:

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from httpx import AsyncBaseTransport as Http
 
 from chat import transcript
 from chat.agent.ports import ContentDelta, ProviderEvent, ProviderNotice, ToolCallsAsked
@@ -24,7 +24,7 @@ TOOL = Tool(name="echo", description="Echo", input_schema={"type": "object", "pr
 QUESTION = [transcript.user("hi")]
 
 
-def provider(base_url: str, http: httpx.AsyncClient, **times: float) -> OpenAIProvider:
+def provider(base_url: str, http: Http, **times: float) -> OpenAIProvider:
     timeouts = Timeouts(**{"connect": 2, "first_token": 1, "idle": 1, **times})
     return OpenAIProvider(
         base_url=base_url, api_key=KEY, model_name="m", http_client=http, timeouts=timeouts
@@ -37,7 +37,7 @@ async def answer(
     return [event async for event in model.chat_stream(messages or QUESTION, [TOOL])]
 
 
-async def failure(reply: bytes, http: httpx.AsyncClient) -> ProviderError:
+async def failure(reply: bytes, http: Http) -> ProviderError:
     with RawServer([reply]) as server, pytest.raises(ProviderError) as failed:
         await answer(provider(server.base_url, http))
     return failed.value
@@ -70,7 +70,7 @@ REFUSALS: list[tuple[bytes, str, str]] = [
 
 @pytest.mark.parametrize(("reply", "code", "says"), REFUSALS)
 async def test_a_refusal_is_a_sentence_with_a_code(
-    http: httpx.AsyncClient, reply: bytes, code: str, says: str
+    http: Http, reply: bytes, code: str, says: str
 ) -> None:
     error = await failure(reply, http)
 
@@ -88,14 +88,14 @@ async def test_a_refusal_is_a_sentence_with_a_code(
         "Input length 9000 exceeds the context window of this model",
     ],
 )
-async def test_a_full_context_is_told_apart(http: httpx.AsyncClient, message: str) -> None:
+async def test_a_full_context_is_told_apart(http: Http, message: str) -> None:
     error = await failure(refusal(400, message=message), http)
 
     assert isinstance(error, ContextTooLong)
     assert "Start a new chat" in str(error)
 
 
-async def test_the_wait_that_is_asked_for_is_kept(http: httpx.AsyncClient) -> None:
+async def test_the_wait_that_is_asked_for_is_kept(http: Http) -> None:
     seconds = await failure(refusal(429, "Retry-After: 7\r\n", message="x"), http)
     past = await failure(
         refusal(429, "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", message="x"), http
@@ -104,7 +104,7 @@ async def test_the_wait_that_is_asked_for_is_kept(http: httpx.AsyncClient) -> No
     assert (seconds.retry_after_seconds, past.retry_after_seconds) == (7, 0)
 
 
-async def test_what_cannot_be_connected_to(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_what_cannot_be_connected_to(http: Http, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     secure.load_cert_chain(*certificate)
@@ -151,7 +151,7 @@ async def test_a_proxy_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy.requests[0].line.startswith("POST http://model.example/v1/chat/completions")
 
 
-async def test_connections_are_reused(http: httpx.AsyncClient) -> None:
+async def test_connections_are_reused(http: Http) -> None:
     with RawServer([ANSWER]) as server:
         model = provider(server.base_url, http)
         for _ in range(10):
@@ -161,7 +161,7 @@ async def test_connections_are_reused(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
-    http: httpx.AsyncClient,
+    http: Http,
 ) -> None:
     with RawServer([ANSWER], closes_after=1) as server:
         model = provider(server.base_url, http)
@@ -169,7 +169,9 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
             assert ContentDelta(text="Good.") in await answer(model)
 
 
-async def test_reasoning_is_sent_back_only_where_it_is_demanded(http: httpx.AsyncClient) -> None:
+async def test_reasoning_is_sent_back_only_where_it_is_demanded(
+    http: Http,
+) -> None:
     demand = refusal(
         400, message="The `reasoning_content` in the thinking mode must be passed back to the API."
     )
@@ -190,7 +192,9 @@ async def test_reasoning_is_sent_back_only_where_it_is_demanded(http: httpx.Asyn
     assert all("reasoning" not in message for message in sent)
 
 
-async def test_what_an_endpoint_refuses_is_left_out_from_then_on(http: httpx.AsyncClient) -> None:
+async def test_what_an_endpoint_refuses_is_left_out_from_then_on(
+    http: Http,
+) -> None:
     replies = [
         refusal(400, message="Unrecognized request argument supplied: stream_options"),
         refusal(400, message="registry.ollama.ai/library/m does not support tools"),
@@ -206,7 +210,9 @@ async def test_what_an_endpoint_refuses_is_left_out_from_then_on(http: httpx.Asy
     assert all(isinstance(events[0], ProviderNotice) for events in (first, second))
 
 
-async def test_opaque_fields_go_back_to_the_same_endpoint_only(http: httpx.AsyncClient) -> None:
+async def test_opaque_fields_go_back_to_the_same_endpoint_only(
+    http: Http,
+) -> None:
     signature: dict[str, Any] = {"google": {"thought_signature": "c2ln"}}
     fragment = {
         "index": 0,
@@ -228,14 +234,14 @@ async def test_opaque_fields_go_back_to_the_same_endpoint_only(http: httpx.Async
     assert set(elsewhere["tool_calls"][0]) == {"id", "type", "function"}
 
 
-async def test_a_server_that_never_answers_costs_the_bound(http: httpx.AsyncClient) -> None:
+async def test_a_server_that_never_answers_costs_the_bound(http: Http) -> None:
     with RawServer([HANG]) as server, pytest.raises(ProviderError) as failed:
         await answer(provider(server.base_url, http, first_token=0.2))
 
     assert failed.value.code == "LLM_TIMEOUT"
 
 
-async def test_a_compressed_stream_is_a_failure_in_words(http: httpx.AsyncClient) -> None:
+async def test_a_compressed_stream_is_a_failure_in_words(http: Http) -> None:
     packed = response(b"\x1f\x8b\x08\x00" + bytes(200), headers="Content-Encoding: gzip\r\n")
 
     error = await failure(packed, http)

@@ -25,7 +25,7 @@ TOOL = Tool(name="echo", description="Echo", input_schema={"type": "object", "pr
 
 
 @pytest.fixture
-def provider(model_server: ScriptedModelServer, http: httpx.AsyncClient) -> OpenAIProvider:
+def provider(model_server: ScriptedModelServer, http: httpx.AsyncBaseTransport) -> OpenAIProvider:
     return OpenAIProvider(
         base_url=model_server.base_url,
         api_key=KEY,

@@ -121,6 +121,26 @@ async def test_a_stale_lease_writes_nothing(journal: Journal) -> None:
     assert len(await in_pool(stored, run.pk)) == 1
 
 
+async def test_the_same_process_under_a_new_lease_forgets_the_old_one(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    before = Recorder(journal, run)
+    await in_pool(AgentRun.objects.filter(pk=run.pk).update, lease=2)
+    await before.record(events.content("queued for the next write, as is what follows"))
+
+    run.lease = 2
+    now = Recorder(journal, run)
+    journal.beat()
+    async with asyncio.timeout(5):
+        while not (await in_pool(AgentRun.objects.get, pk=run.pk)).heartbeat_at:
+            await asyncio.sleep(0.01)
+    await now.record(events.notice("under the new lease", code="X"))
+    with pytest.raises(RunLost):
+        await before.record(events.notice("too late", code="X"))
+    await now.record(events.done("", finish_reason="stop", usage={}))
+
+    assert [row.kind for row in await in_pool(stored, run.pk)] == ["notice", "done"]
+
+
 async def test_cancelled_writers_leave_no_hole(journal: Journal) -> None:
     chance = random.Random(7)
     runs = await in_pool(running, 60)

@@ -3,11 +3,18 @@
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session as DjangosSession
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.utils import timezone
+
+from chat.models import Session
 
 ALIAS = "filled"
 # Room for a busy machine.
@@ -75,3 +82,20 @@ def test_messages_that_are_there_are_linked_in_order(filled: str) -> None:
         # A question follows the answer one round earlier; an answer its question.
         before = key - 1 if role == "assistant" else key - 2 * CONVERSATIONS + 1
         assert parent == (before if before > 0 else None)
+
+
+def test_whoever_is_signed_in_stays_so(filled: str) -> None:
+    for app, name in (("auth", None), ("sessions", None), ("chat", "0015")):
+        call_command("migrate", *filter(None, (app, name)), database=filled, verbosity=0)
+    get_user_model().objects.using(filled).create(pk=1, username="old")
+    until = timezone.now() + timedelta(days=1)
+    store = SessionStore()
+    for key, content in (("hers", {SESSION_KEY: "1"}), ("gone", {SESSION_KEY: "2"}), ("none", {})):
+        row = DjangosSession(session_key=key, session_data=store.encode(content), expire_date=until)
+        row.save(using=filled)
+
+    call_command("migrate", "chat", database=filled, verbosity=0)
+
+    (taken,) = Session.objects.using(filled).all()
+    assert (taken.session_key, taken.person_id, taken.expire_date) == ("hers", 1, until)
+    assert taken.get_decoded() == {SESSION_KEY: "1"}

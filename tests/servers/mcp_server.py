@@ -12,7 +12,7 @@ import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import AudioContent, CallToolResult, ImageContent, Tool
+from mcp.types import AudioContent, CallToolResult, ImageContent, Tool, ToolAnnotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.servers.media import png, wav
@@ -107,6 +107,20 @@ class ScriptedMCPServer:
         def add(a: int, b: int) -> dict[str, int]:
             calls.append(("add", {"a": a, "b": b}))
             return {"sum": a + b}
+
+        @server.tool(
+            title="Wipe",
+            description="Delete what is there.",
+            annotations=ToolAnnotations(destructive_hint=True),
+        )
+        def wipe(path: str, force: bool = False) -> str:
+            calls.append(("wipe", {"path": path, "force": force}))
+            return f"{path} is gone"
+
+        @server.tool(description="Look.", annotations=ToolAnnotations(read_only_hint=True))
+        def look(path: str) -> str:
+            calls.append(("look", {"path": path}))
+            return f"{path} is there"
 
         @server.tool(description="A long text: the piece so many times.")
         def big(size: int, piece: str = "x") -> str:

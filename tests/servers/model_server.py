@@ -8,7 +8,7 @@ Directives in the last user message, in order:
     [[then]]                    what follows is the next step, after the results
     [[loop NAME {"a": 1}]]      asks for the tool in every step
     [[raw-arguments NAME text]] arguments as they are, valid or not
-    [[reason text]]  [[usage 12 34]]  [[finish length]]
+    [[reason text]]  [[usage 12 34 0.05]]  [[finish length]]
     [[error message]]           an error object in the stream
     [[status 429 retry-after 1]] an HTTP error          [[cut]]  the connection ends
     [[stall]]                   silence until the client leaves
@@ -41,9 +41,13 @@ class Hung(Exception):
 
 
 class ScriptedModelServer:
-    """`requests` holds (headers, body) of each request; `aborted` when clients hung up."""
+    """`requests` holds (headers, body) of each request; `aborted` when clients hung up.
+
+    A question in `scripts` is answered as its value says, so that people would ask it.
+    """
 
     def __init__(self) -> None:
+        self.scripts: dict[str, str] = {}
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.aborted: list[float] = []
         self._loop = asyncio.new_event_loop()
@@ -110,7 +114,7 @@ class ScriptedModelServer:
         if problem := mismatch(body["messages"]):
             await plain(writer, "400 Bad Request", json.dumps({"error": {"message": problem}}))
             return True
-        script = Script(writer, body)
+        script = Script(writer, body, self.scripts)
         # A client that hangs up is noticed while the script still speaks.
         gone = asyncio.ensure_future(reader.read(1))
         speaking = asyncio.ensure_future(script.play())
@@ -164,11 +168,13 @@ def directives(text: str, *, is_title: bool) -> list[tuple[str, str]]:
 class Script:
     """Plays the directives of one step."""
 
-    def __init__(self, writer: asyncio.StreamWriter, body: dict[str, Any]) -> None:
+    def __init__(
+        self, writer: asyncio.StreamWriter, body: dict[str, Any], scripts: dict[str, str]
+    ) -> None:
         self.writer = writer
         question = max(i for i, m in enumerate(body["messages"]) if m["role"] == "user")
         steps_done = sum(bool(m.get("tool_calls")) for m in body["messages"][question:])
-        text = body["messages"][question]["content"]
+        text = scripts.get(asked := body["messages"][question]["content"], asked)
         found = directives(text, is_title=is_for_title(body))
         steps: list[list[tuple[str, str]]] = [[]]
         for name, argument in found:
@@ -182,7 +188,7 @@ class Script:
         self.is_begun = False
         self.calls = 0
         self.finish = "stop"
-        self.usage: dict[str, int] | None = None
+        self.usage: dict[str, float] | None = None
 
     async def play(self) -> None:
         for name, argument in self.directives:
@@ -235,8 +241,10 @@ class Script:
         await self.chunk({"tool_calls": [fragment]})
 
     async def set_usage(self, argument: str) -> None:
-        asked, answered = argument.split()
+        asked, answered, *cost = argument.split()
         self.usage = {"prompt_tokens": int(asked), "completion_tokens": int(answered)}
+        if cost:
+            self.usage["cost"] = float(cost[0])
 
     async def set_finish(self, argument: str) -> None:
         self.finish = argument

@@ -24,6 +24,13 @@ OPTIONS = {
 }
 
 
+def make_database(url: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database on the server at `url`."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
 class PostgreSQL:
     """`url` answers within the block, but while it is stopped or frozen."""
 
@@ -71,9 +78,7 @@ class PostgreSQL:
 
     def make_database(self, name: str, template: str = "template1") -> str:
         """Its URL. It begins as a copy of `template`, which nobody may use meanwhile."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-        return f"{self.url.rpartition('/')[0]}/{name}"
+        return make_database(self.url, name, template)
 
     def _run(self, name: str, *arguments: str) -> None:
         command = [str(find(name)), *arguments]

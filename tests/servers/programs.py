@@ -14,7 +14,7 @@ DEBIAN = Path("/usr/lib/postgresql")
 def find(name: str) -> str | None:
     """The path of a program; Debian keeps PostgreSQL's, by version, out of PATH."""
     found = sorted(DEBIAN.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
-    return str(found[-1]) if found else shutil.which(name)
+    return str(found[-1]) if found else shutil.which(name) or shutil.which(name, path="/usr/sbin")
 
 
 def need(*names: str) -> None:

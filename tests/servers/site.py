@@ -1,27 +1,34 @@
 """The product as a process of its own, on a free port."""
 
 import os
+import random
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from tests.servers.spawner import Program
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+# Tests may have seeded the usual one, alike in each of several processes.
+chance = random.SystemRandom()
 START_SECONDS = 30
 STOP_SECONDS = 12
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Of those that the system gives to no connection: nobody else takes it meanwhile."""
+    while True:
+        port = chance.randint(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Site:
@@ -33,7 +40,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = os.environ | {"LLM_MODEL": "scripted"} | environment
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed on leaving)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -58,14 +65,8 @@ class Site:
             "daphne": ["-b", "127.0.0.1", "-p", str(self.port)],
             "uvicorn": ["--host", "127.0.0.1", "--port", str(self.port)],
         }
-        command = [sys.executable, "-m", self._server, *place[self._server]]
-        self.process = subprocess.Popen(
-            [*command, "chatsite.asgi:application"],
-            cwd=ROOT,
-            env=self._environment,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        arguments = [*place[self._server], "chatsite.asgi:application"]
+        self.process = Program(self._server, arguments, self._environment, self._log)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -86,7 +87,9 @@ class Site:
 
     def _answers(self) -> bool:
         try:
+            # Cheap, for it is tried many times in a start.
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             return httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200
-        except httpx.TransportError:
-            time.sleep(0.05)
+        except (OSError, httpx.TransportError):
+            time.sleep(0.02)
             return False

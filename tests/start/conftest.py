@@ -1,4 +1,4 @@
-"""An installation of its own: an empty database, prepared by `manage.py setup`."""
+"""An installation of its own, prepared by `manage.py setup`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepared import migrate
 from tests.start.steps import Installation, Serving
 
 
@@ -13,6 +14,7 @@ from tests.start.steps import Installation, Serving
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Prepared once for a module; `printed` is what the first setup said."""
     installation = Installation(tmp_path_factory.mktemp("installation"))
+    migrate(installation.environment["DATABASE_URL"])
     installation.printed = installation.manage("setup").stdout
     return installation
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ import httpx
 import psutil
 
 from tests.servers.site import ROOT
+from tests.servers.spawner import Program
 
 START_SECONDS = 40
 STOP_SECONDS = 10
@@ -36,14 +38,14 @@ class Installation:
         }
 
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-        )
+        with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+            program = Program("manage", arguments, self.environment | environment, output, errors)
+            try:
+                code = program.wait(START_SECONDS)
+            finally:
+                program.kill()
+            output.seek(0), errors.seek(0)
+            return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
 
 
 class Serving:

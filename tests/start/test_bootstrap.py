@@ -36,11 +36,11 @@ def checkout(folder: Path) -> Path:
 
 
 def run_in(
-    folder: Path, *, python: str = sys.executable, user: int | None = None
+    folder: Path, *arguments: str, python: str = sys.executable, user: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
     return subprocess.run(
-        [python, "chatsite/bootstrap.py"],
+        [python, "chatsite/bootstrap.py", *arguments],
         cwd=folder,
         env=environment,
         user=user,
@@ -83,6 +83,30 @@ def test_other_requirements_are_installed(prepared: Path) -> None:
 
     assert "Installing" in run_in(prepared).stdout
     assert run_in(prepared).stdout == ""
+
+
+def test_what_a_file_includes_is_installed_when_it_changes(prepared: Path) -> None:
+    (prepared / "requirements-dev.txt").write_text("-r requirements-more.txt\n")
+    (prepared / "requirements-more.txt").write_text("# nothing\n")
+    said = [run_in(prepared, "requirements-dev.txt").stdout for _ in range(2)]
+    (prepared / "requirements-more.txt").write_text("# nothing, but new\n")
+
+    assert "Installing" in said[0]
+    assert said[1] == ""
+    assert "Installing" in run_in(prepared, "requirements-dev.txt").stdout
+
+
+def test_tools_get_a_folder_of_their_own(prepared: Path) -> None:
+    before = sorted(path.name for path in (prepared / ".venv").iterdir())
+    (prepared / "requirements-tools.txt").write_text("# nothing\n")
+    # To make one takes seconds.
+    shutil.copytree(prepared / ".venv", prepared / ".venv-tools", symlinks=True)
+
+    done = run_in(prepared, "--into", ".venv-tools", "requirements-tools.txt")
+
+    assert "into .venv-tools" in done.stdout
+    assert (prepared / ".venv-tools" / "installed-requirements-tools").exists()
+    assert sorted(path.name for path in (prepared / ".venv").iterdir()) == before
 
 
 def test_an_old_python_can_read_it() -> None:

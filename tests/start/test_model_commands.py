@@ -12,7 +12,7 @@ from tests.start.steps import Installation
 KEY = "sk-canary-7f3a"
 USAGE = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}
 ADD = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": '{"a": 2, "b": 2}'}}
-SLOW_SECONDS = 15
+SLOW_SECONDS = 30
 
 
 def check(bare: Installation, base_url: str) -> tuple[int, str]:

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.utils import timezone
 
-from chat.management.commands.prune_events import ROWS_AT_ONCE, batches
 from chat.models import AgentRun, MCPServer, Message, RunEvent, ToolRun
+from chat.runs.upkeep.retention import ROWS_AT_ONCE, batches
 from tests.people import Person
 from tests.servers.site import free_port
 from tests.sse import Frame, ask, begin, read

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from chat.models import ApiToken
+from tests.prepared import migrate
 from tests.start.steps import Installation
 
 
@@ -26,6 +27,8 @@ def test_setup_makes_one_admin_and_shows_the_password_once(
 
 
 def test_a_password_that_was_given_is_not_repeated(bare: Installation) -> None:
+    migrate(bare.environment["DATABASE_URL"])
+
     ended = bare.manage("setup", ADMIN_PASSWORD="an old friend of mine")
 
     assert ended.returncode == 0

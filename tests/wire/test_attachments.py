@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import resolve
 
@@ -221,9 +220,8 @@ def test_staff_may_read_it_with_the_permission_for_the_log_which_tells_of_it(
     bob.user.user_permissions.add(Permission.objects.get(codename="view_toolrun"))
     assert bob.http.get(url).status_code == 200
 
-    tool_run = ToolRun.objects.get(call_id=ended["id"])
-    notes = LogEntry.objects.filter(object_id=str(tool_run.pk)).order_by("pk")
-    assert [(note.user_id, note.change_message) for note in notes] == [
-        (carol.user.pk, "Downloaded image-1.png."),
-        (bob.user.pk, "Downloaded image-1.png."),
+    notes = alice.user.staff_accesses.filter(what="file").order_by("pk")
+    assert [(note.reader, note.about) for note in notes] == [
+        (carol.user, "image-1.png"),
+        (bob.user, "image-1.png"),
     ]

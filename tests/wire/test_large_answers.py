@@ -49,7 +49,9 @@ def bare_server() -> Iterator[BareMCPServer]:
     names = ("ok", "huge", "huge_event")
     definitions = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
     with BareMCPServer(definitions) as server:
-        row = MCPServer.objects.create(name="Bare tools", slug="bare", url=server.url)
+        row = MCPServer.objects.create(
+            name="Bare tools", slug="bare", url=server.url, is_trusted=True
+        )
         yield server
         row.delete()
 

@@ -78,18 +78,21 @@ def check(
     outcomes = [f.data["outcome"] for f in in_a_tool.seen if f.event == "tool_result"]
     assert outcomes == ["ok", "lost"]
     assert in_a_tool.seen[-1].data["content"] == "Well."
-    shown = [m["content"] for _, body in model_server.requests[-4:] for m in body["messages"]]
+    shown = [m["content"] for _, body in model_server.requests for m in body["messages"]]
     assert any("do not assume either way" in text for text in shown)
     lost = ToolRun.objects.get(run_id=in_a_tool.run_id, tool="slow")
     assert lost.state == "lost"
 
 
 @pytest.fixture
-def calls(mcp_server: ScriptedMCPServer) -> ScriptedMCPServer:
+def calls(mcp_server: ScriptedMCPServer, model_server: ScriptedModelServer) -> ScriptedMCPServer:
+    """What both were asked before is forgotten."""
     mcp_server.calls.clear()
+    model_server.requests.clear()
     return mcp_server
 
 
+@pytest.mark.slow
 def test_a_killed_server_s_answers_are_finished_by_another(
     alice: Person,
     new_site: Callable[..., Site],
@@ -140,16 +143,26 @@ def test_a_server_that_is_asked_to_stop_hands_its_answers_over(
         assert (run.status, run.lease, run.takeovers) == ("completed", 3, 0)
 
 
-def test_a_server_that_is_asked_to_stop_lets_short_answers_end(
+def test_a_server_that_is_asked_to_stop_lets_short_answers_end_and_takes_no_more(
     alice: Person, new_site: Callable[..., Site]
 ) -> None:
     leaving = new_site(DRAIN_SECONDS="8")
     with httpx.Client(base_url=leaving.url, headers=alice.headers, timeout=60) as api:
-        reader = Reader(api, "[[tokens 150 delay 10]]")
-        reader.read_until(lambda frame: "t20 " in frame.data["content"])
+        run_id = begin(api, "[[tokens 250 delay 10]]")["run_id"]
+        with Follower(leaving.url, alice.headers, run_id) as reader:
+            reader.waits_for("t20 ")
+            assert leaving.process
+            leaving.process.terminate()
+            wait_until(lambda: api.get("/readyz").status_code == 503, what="it says that it leaves")
+            refused = api.post("/api/conversations/", json={"message": "One more"})
+
+            assert reader.end().event == "done"
+            assert reader.breaks == 0
     assert leaving.stop() == 0
 
-    run = AgentRun.objects.get(pk=reader.run_id)
+    assert (refused.status_code, refused.json()["code"]) == (503, "RESTARTING")
+    assert refused.json()["message"].startswith("The server is restarting. Please try again")
+    run = AgentRun.objects.get(pk=run_id)
     assert (run.status, run.lease) == ("completed", 1)
 
 

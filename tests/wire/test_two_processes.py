@@ -42,6 +42,7 @@ def pair(
             yield here, there
 
 
+@pytest.mark.alone
 def test_a_reader_elsewhere_is_hardly_later(alice: Person, pair: tuple[Site, Site]) -> None:
     here, there = pair
     with httpx.Client(base_url=here.url, headers=alice.headers) as api:

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.models import Conversation, Tree
+from chat.models import AgentRun, Conversation, Tree
+from chat.runs.history import read_history
 from tests.people import Person
 from tests.servers.model_server import ScriptedModelServer
 from tests.sse import begin, read
@@ -168,10 +169,9 @@ def test_the_path_in_the_database_is_the_path_in_the_tree(seed: int, alice: Pers
 
     tree = conversation.tree()
     for key in keys[1:]:
-        run = conversation.runs.model(
-            conversation=conversation, message=conversation.messages.get(pk=key)
-        )
-        contents = [message["content"] for message in conversation.transcript(run)]
+        asked = conversation.messages.get(pk=key)
+        run = AgentRun(conversation=conversation, message=asked, created_at=asked.created_at)
+        contents = [message["content"] for message in read_history(run)]
         path = conversation.messages.in_bulk(tree.path_to(key))
         assert contents == [path[each].content for each in tree.path_to(key)]
         below = [each for each in keys[1:] if key in tree.path_to(each)]

@@ -20,10 +20,12 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from chat.mcp.demo import calculator, clock, docs, units
+from chat.mcp.demo import bell, calculator, clock, docs, units
 from chat.mcp.demo.refused import Refused
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True)
+WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False)
+DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 MAX_SECONDS = 120
 Zone = Annotated[
     str, Field(description="A city or an IANA name: Tokyo, Europe/Berlin", max_length=80)
@@ -33,7 +35,9 @@ Unit = Annotated[str, Field(description="A unit's name or symbol: km, miles, °F
 server = MCPServer("Ferryline demo tools", version="1", log_level="ERROR")
 
 
-def tool(title: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
+def tool(
+    title: str, hints: ToolAnnotations = READ_ONLY
+) -> Callable[[Callable[..., str]], Callable[..., str]]:
     """Offer a function as a tool. What it refuses is an error in its own words."""
 
     def offer(function: Callable[..., str]) -> Callable[..., str]:
@@ -44,7 +48,7 @@ def tool(title: str) -> Callable[[Callable[..., str]], Callable[..., str]]:
             except Refused as refusal:
                 return _said(str(refusal), is_error=True)
 
-        server.add_tool(answer, title=title, annotations=READ_ONLY, structured_output=False)
+        server.add_tool(answer, title=title, annotations=hints, structured_output=False)
         return function
 
     return offer
@@ -91,6 +95,18 @@ def search_docs(
 ) -> str:
     """Search in the documentation of this chat server."""
     return docs.search(query, limit)
+
+
+@tool("Ring the bell", WRITES)
+def ring_bell(times: Annotated[int, Field(ge=1, le=100)] = 1) -> str:
+    """Ring the demo bell, and tell how often it has rung."""
+    return bell.ring(times)
+
+
+@tool("Reset the bell", DESTROYS)
+def reset_bell() -> str:
+    """Forget how often the demo bell has rung. To see what asking before a call looks like."""
+    return bell.reset()
 
 
 @server.tool(title="Slow task", annotations=READ_ONLY, structured_output=False)

@@ -25,6 +25,7 @@ from pydantic import AnyUrl, ValidationError
 
 from chat.mcp.oauth.errors import AuthorisationFailed, AuthorisationRefused
 from chat.mcp.oauth.places import Place, failed, send
+from chat.text import say
 
 # A refresh that is answered so would be answered so for ever (RFC 6749, 5.2).
 _DEFINITE = {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type"}
@@ -79,8 +80,11 @@ async def register(
     metadata = place.metadata
     if metadata.registration_endpoint is None:
         raise AuthorisationFailed(
-            "Its authorisation server takes no registrations: an admin has to register this site "
-            f"there, with the callback address {redirect_uri}, and enter the client ID."
+            say(
+                "Its authorisation server takes no registrations: an admin has to register this "
+                "site there, with the callback address {redirect_uri}, and enter the client ID.",
+                redirect_uri=redirect_uri,
+            )
         )
     wish = OAuthClientMetadata(
         client_name=client_name,
@@ -94,7 +98,8 @@ async def register(
         found = await handle_registration_response(response)
         check_registration_usable(found)
     except OAuthFlowError as error:
-        raise failed(f"It did not register this site ({response.status_code}).", error) from error
+        text = say("It did not register this site ({status}).", status=response.status_code)
+        raise failed(text, error) from error
     secret = found.client_secret or ""
     return Registration(
         client_id=found.client_id,
@@ -147,10 +152,14 @@ async def complete(
 ) -> Grant:
     """Exchange the code that the person came back with. Raises AuthorisationFailed."""
     if not hmac.compare_digest(state.encode(), pending.state.encode()):
-        raise AuthorisationFailed("This answer belongs to another request. Please start again.")
+        raise AuthorisationFailed(
+            say("This answer belongs to another request. Please start again.")
+        )
     # RFC 9207: an answer of another authorisation server must not get this one's code.
     if issuer != pending.issuer and (issuer or pending.says_issuer):
-        raise AuthorisationFailed("The answer came from another authorisation server than asked.")
+        raise AuthorisationFailed(
+            say("The answer came from another authorisation server than asked.")
+        )
     grant = Grant(
         registration=pending.registration,
         token_endpoint=pending.token_endpoint,
@@ -172,7 +181,7 @@ async def refresh(http: httpx2.AsyncClient, grant: Grant) -> Grant:
     again, and AuthorisationFailed, where it may work later.
     """
     if not grant.refresh_token:
-        raise AuthorisationRefused("Its authorisation has expired.")
+        raise AuthorisationRefused(say("Its authorisation has expired."))
     asked = {"grant_type": "refresh_token", "refresh_token": grant.refresh_token}
     return await _with_tokens(http, grant, asked)
 
@@ -184,7 +193,7 @@ async def _with_tokens(http: httpx2.AsyncClient, grant: Grant, asked: Mapping[st
     try:
         tokens = OAuthToken.model_validate_json(response.content)
     except ValidationError as error:
-        raise failed("Its authorisation server gave no tokens.", error) from error
+        raise failed(say("Its authorisation server gave no tokens."), error) from error
     # What is left out is as it was (RFC 6749, 5.1 and 6).
     return replace(
         grant,
@@ -213,7 +222,7 @@ def _refusal(response: httpx2.Response) -> AuthorisationFailed:
     except ValueError:
         answer = None
     code = str(answer.get("error", ""))[:60] if isinstance(answer, dict) else ""
-    text = f"Its authorisation server refused ({code or response.status_code})."
+    text = say("Its authorisation server refused ({code}).", code=code or response.status_code)
     return AuthorisationRefused(text) if code in _DEFINITE else AuthorisationFailed(text)
 
 

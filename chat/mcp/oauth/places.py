@@ -27,6 +27,7 @@ from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_serv
 
 from chat.mcp.failures import reason_of
 from chat.mcp.oauth.errors import AuthorisationFailed
+from chat.text import say
 
 STEP_SECONDS = 10
 MAX_ANSWER_BYTES = 1 << 18
@@ -55,7 +56,7 @@ async def find_place(http: httpx2.AsyncClient, url: str) -> Place:
         resource = await _protected_resource(http, url, challenge)
         metadata = await _metadata(http, url, resource)
     except (OAuthFlowError, httpx2.InvalidURL) as error:
-        raise failed("What it says of its authorisation is not valid.", error) from error
+        raise failed(say("What it says of its authorisation is not valid."), error) from error
     _check(metadata, url)
     scope = get_client_metadata_scopes(
         extract_scope_from_www_auth(challenge), resource, metadata, DEFAULT_GRANT_TYPES
@@ -75,7 +76,9 @@ async def send(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Resp
                 await response.aclose()
     except (httpx2.HTTPError, TimeoutError) as error:
         reason = reason_of(error)
-        raise AuthorisationFailed(f"{request.url.host} could not be asked: {reason}.") from error
+        raise AuthorisationFailed(
+            say("{host} could not be asked: {reason}.", host=request.url.host, reason=reason)
+        ) from error
     kept = {
         name: response.headers[name]
         for name in ("www-authenticate", "content-type")
@@ -87,7 +90,9 @@ async def send(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Resp
 def failed(sentence: str, error: Exception) -> AuthorisationFailed:
     """With what the SDK found, shortened: an admin has to make something of it."""
     detail = " ".join(str(error).split())[:200]
-    return AuthorisationFailed(f"{sentence} {detail}")
+    return AuthorisationFailed(
+        say("{sentence} It said: {detail}", sentence=sentence, detail=detail)
+    )
 
 
 async def _bounded(response: httpx2.Response) -> bytes:
@@ -131,16 +136,16 @@ async def _metadata(
             return found
         if not goes_on:
             break
-    raise AuthorisationFailed("It does not say where it can be authorised.")
+    raise AuthorisationFailed(say("It does not say where it can be authorised."))
 
 
 def _check(metadata: OAuthMetadata, url: str) -> None:
     """What the specification has clients refuse."""
     if "S256" not in (metadata.code_challenge_methods_supported or ()):
-        raise AuthorisationFailed("Its authorisation server does not know PKCE with S256.")
+        raise AuthorisationFailed(say("Its authorisation server does not know PKCE with S256."))
     page = metadata.authorization_endpoint
     if page.scheme != "https" and urlsplit(url).scheme == "https":
-        raise AuthorisationFailed("Its authorisation page is not encrypted.")
+        raise AuthorisationFailed(say("Its authorisation page is not encrypted."))
     # What stands before an @ would look like the host that people are to trust.
     if page.username or page.password:
-        raise AuthorisationFailed("The address of its authorisation page is not valid.")
+        raise AuthorisationFailed(say("The address of its authorisation page is not valid."))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import DatabaseError
 
@@ -28,7 +29,7 @@ async def keep_all(run_id: UUID, call_id: str, result: ToolResult) -> ToolResult
     is_long = whole_bytes > MAX_RESULT_BYTES
     files = list(result.files)
     if is_long:
-        data = result.text.encode("utf-8", "replace")
+        data = settings.REDACTION.document(result.text).encode("utf-8", "replace")
         files.insert(0, ToolFile(name=WHOLE_RESULT, mime_type="text/plain", data=data))
     if not files:
         return result

@@ -20,6 +20,7 @@ from chat.models import (
 )
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.tools.tokens import grant_of, oauth_client, to_json
+from chat.text import say
 
 FIND_SECONDS = 20
 # Of one person, in the lifetime of a request: each may register this site anew somewhere.
@@ -38,7 +39,7 @@ class Returned:
 async def send_away(server: MCPServer, user_id: int, *, is_shared: bool, redirect_uri: str) -> str:
     """The address at which this person authorises the server. Raises AuthorisationFailed."""
     if await in_pool(AuthorisationRequest.open_for, user_id) >= MAX_REQUESTS:
-        raise AuthorisationFailed("You have asked for this often. Please wait ten minutes.")
+        raise AuthorisationFailed(say("You have asked for this often. Please wait ten minutes."))
     try:
         async with (
             asyncio.timeout(FIND_SECONDS),
@@ -48,7 +49,9 @@ async def send_away(server: MCPServer, user_id: int, *, is_shared: bool, redirec
             known = await in_pool(_registration, server, place, redirect_uri)
             known = known or await register(http, place, redirect_uri, settings.SITE_NAME)
     except TimeoutError as error:
-        raise AuthorisationFailed("Its authorisation server did not answer in time.") from error
+        raise AuthorisationFailed(
+            say("Its authorisation server did not answer in time.")
+        ) from error
     address, pending = begin(place, known, redirect_uri)
     await in_writer(
         AuthorisationRequest.open,
@@ -74,7 +77,9 @@ async def take_back(
     server, is_shared = asked.server, asked.is_shared
     try:
         if refusal or not code:
-            raise AuthorisationFailed(f"It was not authorised ({refusal or 'no code'}).")
+            raise AuthorisationFailed(
+                say("It was not authorised ({reason}).", reason=refusal or "no code")
+            )
         pending = _pending(unseal(asked.sealed))
         async with oauth_client(server.url, is_ours=server.is_configured) as http:
             grant = await complete(http, pending, state=state, code=code, issuer=issuer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -11,6 +12,8 @@ from chat.mcp.config import ServerConfig, Tokens
 from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
 from chat.models.rows import Prepared
+from chat.policy import Decision, Policy
+from chat.runs.tools.policy import policy_for
 from chat.runs.tools.tokens import StoredTokens
 from chat.tools import Tool
 
@@ -23,17 +26,20 @@ class Access:
     that people authorise for themselves, only with one of `personal`.
 
     `accepted`: the accepted fingerprint of each tool by (slug, name); "" where it is switched
-    off. A tool that is not there is new: its first definition is accepted.
+    off. A tool that is not there is new: its first definition is accepted. What `policy` denies
+    is not offered, and denied again when it is called.
     """
 
     configs: list[ServerConfig]
     slugs: frozenset[str]
     personal: frozenset[Tokens]
     accepted: Mapping[tuple[str, str], str]
+    policy: Policy
 
     def may_offer(self, tool: Tool) -> bool:
         accepted = self.accepted.get((tool.server, tool.remote_name))
-        return accepted is None or accepted == tool.fingerprint
+        is_accepted = accepted is None or accepted == tool.fingerprint
+        return is_accepted and self.policy.verdict_on(tool).decision != Decision.DENY
 
 
 def servers_in_use() -> list[MCPServer]:
@@ -42,7 +48,13 @@ def servers_in_use() -> list[MCPServer]:
 
 
 _in_use = Prepared(lambda _: MCPServer.objects.filter(is_enabled=True).exclude(url="", command=""))
-NOTHING = Access(configs=[], slugs=frozenset(), personal=frozenset(), accepted={})
+NOTHING = Access(
+    configs=[],
+    slugs=frozenset(),
+    personal=frozenset(),
+    accepted={},
+    policy=Policy(rules=(), groups=frozenset(), trusted=frozenset()),
+)
 
 
 def read_access(conversation: Conversation) -> Access:
@@ -57,6 +69,7 @@ def read_access(conversation: Conversation) -> Access:
     configs = [config for config in found if config]
     return Access(
         configs=configs,
+        policy=policy_for(conversation.owner_id, servers),
         personal=frozenset(c.tokens for c in configs if c.is_personal and c.tokens),
         slugs=frozenset(server.slug for server in servers if server.slug not in closed),
         accepted={
@@ -65,6 +78,12 @@ def read_access(conversation: Conversation) -> Access:
             if fingerprint or not is_enabled
         },
     )
+
+
+def is_offered(conversation_id: UUID, tool: Tool) -> bool:
+    """Whether a run that began now would be offered this tool."""
+    access = read_access(Conversation.objects.get(pk=conversation_id))
+    return tool.server in access.slugs and access.may_offer(tool)
 
 
 def servers_for(user_id: int) -> list[MCPServer]:
@@ -162,7 +181,7 @@ def _settle(source: str, slug: str, *, name: str, url: str, command: str = "") -
     elif not rows.exists():
         if MCPServer.objects.filter(slug=slug).exists():
             slug = f"{slug}-{source}"
-        MCPServer.objects.create(source=source, slug=slug, name=name, **values)
+        MCPServer.objects.create(source=source, slug=slug, name=name, is_trusted=True, **values)
     else:
         rows.exclude(**values).update(**values, state=MCPServer.State.UNKNOWN)
 

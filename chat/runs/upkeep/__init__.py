@@ -1,1 +1,1 @@
-"""What goes on beside the runs, for ever: packing, erasing, checkpoints."""
+"""What goes on beside the runs, for ever: packing, sealing, erasing, retention, checkpoints."""

@@ -19,7 +19,11 @@ def authority() -> Iterator[OAuthServer]:
 @contextmanager
 def served(authority: OAuthServer, kind: str) -> Iterator[MCPServer]:
     server = MCPServer.objects.create(
-        name="Guarded tools", slug=SLUG, url=authority.mcp.url, authorisation=kind
+        name="Guarded tools",
+        slug=SLUG,
+        url=authority.mcp.url,
+        authorisation=kind,
+        is_trusted=True,
     )
     try:
         yield server

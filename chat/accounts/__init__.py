@@ -1,0 +1,1 @@
+"""Signing in: what of allauth is ours to say."""

@@ -1,0 +1,1 @@
+"""Pages of figures: how tools do, and what people and models use."""

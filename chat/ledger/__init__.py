@@ -1,0 +1,1 @@
+"""The tool ledger: every tool call, found and exported by the same filters, newest first."""

@@ -1,0 +1,13 @@
+"""Whose line of the log it is: ids that the formatter adds, and never anything that was said."""
+
+from contextvars import ContextVar
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+user_id: ContextVar[str] = ContextVar("user_id", default="")
+run_id: ContextVar[str] = ContextVar("run_id", default="")
+
+
+def current() -> dict[str, str]:
+    """Those that are known, by the names that they have in a line."""
+    ids = {"request": request_id.get(), "user": user_id.get(), "run": run_id.get()}
+    return {name: value for name, value in ids.items() if value}

@@ -1,0 +1,149 @@
+"""`manage.py backup` and `restore`: all there is, made while answers are given."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import httpx
+import pytest
+
+from tests.prepared import migrate
+from tests.servers.mcp_server import ScriptedMCPServer
+from tests.servers.media import png
+from tests.servers.model_server import ScriptedModelServer
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.programs import need
+from tests.servers.site import Site
+from tests.sse import ask, begin, read, wait_until
+from tests.start.steps import Installation
+
+PICTURE = "[[call picture {}]][[then]][[text A *picture*, as asked for: naïve \\u0000 😀]]"
+LONG = "[[tokens 400 delay 10]]"
+# The database's own, and when migrations were applied here.
+NOT_OURS = ("sqlite_", "chat_message_words", "chat_title_words", "django_migrations")
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+) -> Callable[..., Installation]:
+    """Installations with a database and files of their own, and the same keys and servers."""
+
+    def make(name: str, **environment: str) -> Installation:
+        folder = tmp_path / name
+        folder.mkdir()
+        servers = {"LLM_BASE_URL": model_server.base_url, "MCP_SERVER_URL": mcp_server.url}
+        return Installation(folder, MEDIA_DIR=f"{folder}/media", **servers, **environment)
+
+    return make
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    need("postgres")
+    with PostgreSQL() as server:
+        yield server.url
+
+
+def manage(installation: Installation, *arguments: str) -> str:
+    ended = installation.manage(*arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_everything_moves_to_another_database_while_an_answer_is_given(
+    place: Callable[..., Installation], postgresql: str, tmp_path: Path
+) -> None:
+    old, copy = place("old"), place("copy")
+    for one in (old, copy):
+        migrate(one.environment["DATABASE_URL"])
+    manage(old, "setup")
+    headers = {"Authorization": f"Bearer {manage(old, 'create_api_token', 'admin').strip()}"}
+    with (
+        Site(**old.environment) as site,
+        httpx.Client(base_url=site.url, headers=headers, timeout=30) as api,
+    ):
+        first = ask(api, PICTURE)
+        run_id = begin(api, LONG)["run_id"]
+        seen = read(api, run_id, until=lambda frame: "t20 " in frame.data["content"])
+        manage(old, "backup", f"{tmp_path}/running.zip")
+        wait_until(lambda: sealed(old), what="the call has its place in the chain")
+    manage(old, "backup", f"{tmp_path}/quiet.zip")
+
+    new, back = place("new", DATABASE_URL=postgresql), place("back")
+    refuse_what_is_not_whole(old, copy, tmp_path / "quiet.zip")
+    # Migrated, and as empty as before.
+    shutil.copy(database_of(copy), database_of(back))
+    manage(copy, "restore", f"{tmp_path}/quiet.zip")
+    assert content(copy) == content(old)
+    assert files(copy) == files(old) != {}
+
+    manage(new, "restore", f"{tmp_path}/running.zip")
+    with (
+        Site(**new.environment) as site,
+        httpx.Client(base_url=site.url, headers=headers, timeout=30) as api,
+    ):
+        rest = read(api, run_id, after=seen[-1].id)
+        assert [frame.id for frame in seen + rest] == list(range(1, rest[-1].id + 1))
+        assert rest[-1].data["content"].endswith("t400 ")
+        picture = next(frame for frame in first if frame.event == "tool_result")
+        assert api.get(picture.data["attachments"][0]["url"]).content == png()
+        assert begin(api, "[[text New rows have numbers of their own.]]")
+    manage(new, "verify_ledger")
+    manage(new, "backup", f"{tmp_path}/new.zip")
+    manage(back, "restore", f"{tmp_path}/new.zip")
+    manage(back, "backup", f"{tmp_path}/back.zip")
+    assert rows(tmp_path / "back.zip") == rows(tmp_path / "new.zip")
+
+
+def refuse_what_is_not_whole(old: Installation, empty: Installation, whole: Path) -> None:
+    cut, other = whole.with_name("cut.zip"), whole.with_name("other.zip")
+    cut.write_bytes(whole.read_bytes()[:-2000])
+    with ZipFile(whole) as archive, ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, b"" if name == "rows/auth.user.jsonl" else archive.read(name))
+    for installation, path, reason in (
+        (old, whole, "accounts"),
+        (empty, cut, "cannot be restored"),
+        (empty, other, "auth.user is not complete"),
+    ):
+        ended = installation.manage("restore", f"{path}")
+        assert (ended.returncode, reason in ended.stderr) == (1, True), ended.stderr
+    assert whole.stat().st_mode & 0o777 == 0o600
+
+
+def database_of(installation: Installation) -> str:
+    return installation.environment["DATABASE_URL"].removeprefix("sqlite:///")
+
+
+def sealed(installation: Installation) -> int:
+    return len(content(installation)["chat_ledgerentry"])
+
+
+def content(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, read past our own code."""
+    with sqlite3.connect(database_of(installation)) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            table: sorted(map(alike, database.execute(f'SELECT * FROM "{table}"')), key=repr)
+            for (table,) in tables
+            if not table.startswith(NOT_OURS)
+        }
+
+
+def alike(row: tuple[object, ...]) -> tuple[object, ...]:
+    """The journal writes milliseconds, Django the microseconds that they are."""
+    return tuple(re.sub(r"(:\d\d\.\d{3})000$", r"\1", v) if isinstance(v, str) else v for v in row)
+
+
+def files(installation: Installation) -> dict[str, bytes]:
+    folder = Path(installation.environment["MEDIA_DIR"])
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def rows(path: Path) -> dict[str, bytes]:
+    with ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}

@@ -1,0 +1,108 @@
+"""What a start refuses, and what production settings mean: read, not believed."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from chat import log_ids
+from chatsite import refusals
+from chatsite.logs import JsonLines, Lines
+from tests.people import Person
+from tests.servers.programs import unprivileged
+from tests.start.steps import Installation
+
+PRODUCTION = {"HTTPS": "true", "ALLOWED_HOSTS": "chat.example.org"}
+PROGRAMS = '{"mcpServers": {"files": {"command": "npx", "args": []}}}'
+
+
+def refusal(bare: Installation, **environment: str) -> str:
+    """One sentence, and nothing else."""
+    ended = bare.manage("check", **environment)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    return ended.stderr
+
+
+def test_processes_that_would_not_hear_of_each_other_do_not_start(bare: Installation) -> None:
+    assert "set REDIS_URL" in refusal(bare, PROCESSES="2", REDIS_URL="")
+
+    assert refusals.processes_here(["/v/uvicorn/__main__.py", "--workers", "4"], {}) == 4
+    assert refusals.processes_here(["/v/bin/uvicorn", "x:y"], {"WEB_CONCURRENCY": "3"}) == 3
+    assert refusals.processes_here(["manage.py", "serve"], {"WEB_CONCURRENCY": "3"}) == 1
+    assert refusals.lonely(2, "redis://127.0.0.1/0") == refusals.lonely(1, "") == ""
+
+
+def test_sqlite_is_of_one_machine() -> None:
+    mounts = "/dev/sda / ext4 rw 0 0\nnas:/x /srv/far\\040away nfs4 rw 0 0\n"
+
+    assert "(nfs4)" in refusals.far_away(Path("/srv/far away/db.sqlite3"), mounts)
+    assert refusals.far_away(Path("/srv/far/db.sqlite3"), mounts) == ""
+    assert refusals.far_away(Path("/srv/db.sqlite3"), "") == ""
+
+
+def test_programs_are_named_where_the_server_cannot_write(
+    bare: Installation, tmp_path: Path
+) -> None:
+    config = tmp_path / "mcp.json"
+    config.write_text(PROGRAMS)
+    config.chmod(0o644)
+
+    assert "may write" in refusal(bare, MCP_CONFIG=str(config), **PRODUCTION)
+    assert bare.manage("check", MCP_CONFIG=str(config)).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two people")
+def test_programs_that_root_has_named_may_be_started() -> None:
+    os.seteuid(unprivileged()["user"])
+    try:
+        assert refusals.writable_programs(Path("/etc/passwd")) == ""
+    finally:
+        os.seteuid(0)
+
+
+def test_production_settings_pass_the_check(bare: Installation) -> None:
+    checked = bare.manage("check", "--deploy", "--fail-level", "DEBUG", **PRODUCTION)
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_pages_tell_browsers_what_they_may_do(alice: Person) -> None:
+    for path in ("/", "/admin/login/", "/api/runs/"):
+        headers = alice.http.get(path).headers
+
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "microphone=()" in headers["Permissions-Policy"]
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_a_line_tells_ids_and_no_secrets() -> None:
+    secrets = [settings.SECRET_KEY, "p@ssword/1"]
+    said = 'null value\nDETAIL: Failing row contains (1, "Dear\ndiary").'
+    try:
+        raise psycopg.IntegrityError(said)
+    except psycopg.IntegrityError:
+        trouble = sys.exc_info()
+    text = f"{settings.SECRET_KEY} p%40ssword%2F1 Bearer abcdefgh.1 p@ssword/1"
+    record = logging.LogRecord("chat", logging.ERROR, "", 1, "Said: %s", (text,), trouble)
+    tokens = [log_ids.run_id.set("r-1"), log_ids.user_id.set("7"), log_ids.request_id.set("q-1")]
+
+    as_json, as_text = JsonLines(secrets=secrets).format(record), Lines(secrets=secrets)
+    for variable, token in zip(
+        (log_ids.run_id, log_ids.user_id, log_ids.request_id), tokens, strict=True
+    ):
+        variable.reset(token)
+
+    line = json.loads(as_json)
+    assert (line["run"], line["user"], line["request"]) == ("r-1", "7", "q-1")
+    assert line["message"] == "Said: [secret] [secret] Bearer [secret] [secret]"
+    for written in (as_json, as_text.format(record)):
+        assert "IntegrityError" in written
+        assert "diary" not in written
+        assert not any(secret in written for secret in secrets)
