@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from chat.runs import pool
 from chat.runs.engine import Engine, engine
 
 # What takes longer is given up by the thread that stores it.
@@ -29,6 +30,7 @@ async def shut_down(*, drain_seconds: float = 0) -> None:
         task.cancel()
     await _wait(house.beginnings, STORING_SECONDS)
     await _drained(house, drain_seconds)
+    pool.leave()
     for work in list(house.works.values()):
         if settings.RUN_RECOVERY == "continue" or work.waits_only():
             work.leave()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from threading import local
+from threading import Event, local
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -39,6 +39,7 @@ _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="db")
 # SQLite lets one write at a time. Writers queue here: at SQLite's own lock they would sleep,
 # up to 100 ms a time, and the journal behind them.
 writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="db-writer")
+_is_leaving = Event()
 
 
 async def in_pool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -73,9 +74,16 @@ def _with_connection(call: Callable[[], T], asked: str) -> T:
             connection.close()
 
 
+def leave() -> None:
+    """From now on wait for a database that is away no longer than once: the process ends."""
+    _is_leaving.set()
+
+
 def _connect() -> None:
     """Wait for a PostgreSQL that is away, five times as long as its pool does: 10 s."""
     for _ in range(CONNECT_ATTEMPTS - 1):
+        if _is_leaving.is_set():
+            break
         with suppress(OperationalError):
             connection.ensure_connection()
             return

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -52,8 +53,13 @@ class Site:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
-        self._log.close()
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"The site did not stop:\n{self.log[-5000:]}") from None
+        finally:
+            self._log.close()
 
     @property
     def log(self) -> str:
