@@ -11,7 +11,7 @@ run: ## Start everything on PORT (8000)
 
 # Several processes share the tests: most of them wait for something most of the time. Then those
 # that measure time, or keep all processors busy, one after the other.
-TOGETHER := -n 3 --dist worksteal -m "not alone"
+TOGETHER := -n 4 --dist worksteal -m "not alone"
 
 test: develop real-servers lint ## Install what tests need and run all of them
 	@$(VENV)/python -m pytest $(TOGETHER)
@@ -21,7 +21,7 @@ test: develop real-servers lint ## Install what tests need and run all of them
 QUICK := tests/docs tests/agent tests/providers tests/runs tests/pages tests/security tests/wire
 
 test-quick: develop ## Most of them, in two or three minutes: no browser, admin, faults or MCP
-	@$(VENV)/python -m pytest -n 3 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
+	@$(VENV)/python -m pytest -n 4 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
 
 # What cannot differ there is left out: models, MCP and starting up; and what takes long and meets
 # the database through the same views as the rest does: all of the browser's but one file, and the

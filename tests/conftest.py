@@ -4,6 +4,7 @@ servers for the model and the tools. Each test has its own people in it.
 Where several processes share the tests, each of them has all of that for itself.
 """
 
+import gc
 import os
 import secrets
 import shutil
@@ -88,6 +89,11 @@ from tests.servers.model_server import ScriptedModelServer
 from tests.servers.site import Site
 
 sse.CHECKS.append(check_event)
+
+
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays; looking through it for garbage is a good part of the time.
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

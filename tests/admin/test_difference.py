@@ -68,7 +68,7 @@ def test_a_small_nest_that_would_fill_gigabytes_is_cut() -> None:
 
     assert len(text) < difference.MAX_CHARACTERS + 100
     assert text.endswith("… and more, which is not shown.")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
 
 
 def test_long_descriptions_that_share_nothing_are_compared_quickly() -> None:
@@ -80,4 +80,4 @@ def test_long_descriptions_that_share_nothing_are_compared_quickly() -> None:
 
     assert sum(len(piece.text) for piece in pieces) <= 2 * difference.MAX_CHARACTERS + 100
     assert pieces[-1] == Piece("gap", "… and more, which is not shown.")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6

@@ -85,7 +85,7 @@ async def test_a_model_that_stays_silent_is_asked_twice_and_then_ended() -> None
     assert [event.kind for event in events] == ["step_restarted", "error"]
     assert events[-1].data["code"] == "LLM_TIMEOUT"
     assert len(server.requests) == 2
-    assert 1 <= time.monotonic() - began < 3
+    assert 1 <= time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("in_stream", [True, False])

@@ -84,5 +84,5 @@ async def test_leaving_the_generator_stops_the_model(
 
     began = time.monotonic()
     while len(model_server.aborted) == aborted:
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         await asyncio.sleep(0.01)

@@ -57,8 +57,8 @@ def alice(new_site: NewSite, to_model: Proxy) -> Iterator[Person]:
     """Alice, on a site whose patience is short and whose model is behind the network."""
     site = new_site(
         LLM_BASE_URL=f"http://127.0.0.1:{to_model.port}/v1",
-        LLM_FIRST_TOKEN_TIMEOUT_SECONDS="1",
-        LLM_IDLE_TIMEOUT_SECONDS="1",
+        LLM_FIRST_TOKEN_TIMEOUT_SECONDS="2",
+        LLM_IDLE_TIMEOUT_SECONDS="2",
     )
     with Person("alice", site) as person:
         yield person
@@ -67,7 +67,7 @@ def alice(new_site: NewSite, to_model: Proxy) -> Iterator[Person]:
 @pytest.fixture
 def tools(alice: Person, to_tools: Proxy, add_server: AddServer) -> None:
     """The far tools are Alice's, connected and in use."""
-    add_server(alice, f"http://127.0.0.1:{to_tools.port}/mcp", slug="far", timeout_seconds=1)
+    add_server(alice, f"http://127.0.0.1:{to_tools.port}/mcp", slug="far", timeout_seconds=2)
     assert outcomes(ask(alice.api, BOTH)) == {"far_echo": "ok", "main_echo": "ok"}
 
 
@@ -132,8 +132,8 @@ def test_a_model_that_takes_questions_and_never_answers_is_given_up(
 
     seen = ask(alice.api, "[[text Hello there.]]")
 
-    # Asked twice, a second each, and a pause.
-    assert 2 < time.monotonic() - began < 6
+    # Asked twice, two seconds each, and a pause.
+    assert 4 < time.monotonic() - began < 12
     assert seen[-1].data["code"] == "LLM_TIMEOUT"
 
 
@@ -146,7 +146,7 @@ def test_a_model_that_falls_silent_in_mid_answer_is_given_up(
 
     seen += read(alice.api, run_id, after=seen[-1].id)
 
-    assert 0.8 < time.monotonic() - began < 4
+    assert 1.8 < time.monotonic() - began < 8
     assert seen[-1].data["code"] == "LLM_TIMEOUT"
     assert WHOLE.startswith(text_of(seen))
 
@@ -195,8 +195,8 @@ def test_a_silent_tool_server_costs_its_own_call_and_no_other(
     seen = ask(alice.api, BOTH)
 
     assert outcomes(seen) == {"far_echo": "timeout", "main_echo": "ok"}
-    assert 900 < durations(seen)["far_echo"] < 3000
-    assert durations(seen)["main_echo"] < 700
+    assert 1900 < durations(seen)["far_echo"] < 8000
+    assert durations(seen)["main_echo"] < durations(seen)["far_echo"]
     assert seen[-1].data["content"] == "Both."
 
     to_tools.suffer(NONE)

@@ -69,7 +69,7 @@ async def test_a_server_known_to_be_down_is_not_waited_for_again(
     discoveries = [await toolbox.discover() for _ in range(2)]
 
     assert all(discovery.failures for discovery in discoveries)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 async def test_the_heartbeat_notices_a_server_that_died_in_silence(
@@ -92,7 +92,7 @@ async def test_a_frozen_server_cannot_stretch_a_deadline(hub: Hub, demo: DemoSer
     )
 
     assert [type(outcome) for outcome in outcomes] == [ToolTimeout] * 5
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
     os.kill(demo.process.pid, signal.SIGCONT)
     assert (await call(toolbox, "calculate", expression="1+1")).text == "1+1 = 2"
 
@@ -109,7 +109,7 @@ async def test_a_frozen_server_of_2025_cannot_stretch_a_deadline_either(hub: Hub
         )
 
         assert [type(outcome) for outcome in outcomes] == [ToolTimeout] * 5
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 2
 
 
 async def test_a_call_that_answers_while_its_connection_is_given_up_is_not_lost(hub: Hub) -> None:
@@ -138,7 +138,7 @@ async def test_closing_with_a_call_under_way_ends_it_and_leaves_no_task(
 
     outcome = (await asyncio.gather(calling, return_exceptions=True))[0]
     assert isinstance(outcome, Exception)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
     assert asyncio.all_tasks() <= before | {calling}
 
 
@@ -155,4 +155,4 @@ async def test_a_server_that_is_taken_away_keeps_nobody_waiting(
 
     with pytest.raises(ServerUnavailable, match="not in use any more"):
         await calling
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6

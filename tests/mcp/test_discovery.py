@@ -61,7 +61,7 @@ async def test_a_server_that_never_answers_holds_nobody_up(hub: Hub) -> None:
 
         discovery = await hub.open_toolbox().discover()
 
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert discovery.failures == [
             "The tools of Demo tools could not be had: it did not answer in time."
         ]
@@ -226,7 +226,7 @@ async def test_an_output_schema_that_takes_for_ever_is_not_tried(hub: Hub) -> No
         result = await call(toolbox, "liar", structured={"a": "a" * 40 + "!"})
 
         assert result.text == "see"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
         assert (await call(toolbox, "ok")).text == "fine"
 
 

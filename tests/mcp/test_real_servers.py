@@ -163,7 +163,7 @@ async def test_a_long_call_can_be_cancelled_and_the_next_one_answers(
     with pytest.raises(asyncio.CancelledError):
         await calling
     assert (await call(toolbox, "echo", message="still here")).text == "Echo: still here"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 async def test_two_servers_with_the_same_tools_are_kept_apart(

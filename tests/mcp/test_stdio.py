@@ -33,7 +33,7 @@ async def test_a_child_answers_and_is_gone_when_the_hub_closes(hub: Hub) -> None
 
     assert result.text == "Grüße 👋\n"
     assert not psutil.pid_exists(pid)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert asyncio.all_tasks() <= tasks
 
 
@@ -73,7 +73,7 @@ async def test_a_child_that_dies_in_mid_call_loses_its_calls_and_a_new_one_is_st
 
     outcomes = await asyncio.gather(*hanging, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ToolLost] * 4
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert await pid_of(toolbox) != first
     assert notes.read_text().count("hang") == 3
 
@@ -99,7 +99,7 @@ async def test_a_child_whose_own_child_holds_its_stdout_is_dead_all_the_same(hub
     with pytest.raises(ToolLost):
         await call(toolbox, "leave_child_and_die")
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert (await call(toolbox, "echo", text="back")).text == "back"
 
 

@@ -53,7 +53,7 @@ async def test_a_child_that_wants_to_stay_is_made_to_go(hub: Hub) -> None:
     await hub.aclose()
 
     assert not is_alive(pid)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
 
 
 async def test_a_child_is_gone_even_when_the_one_who_closes_is_cancelled(hub: Hub) -> None:

@@ -30,7 +30,7 @@ def test_a_schema_from_outside_is_only_read_as_a_form(asked: dict[str, Any]) -> 
     began = time.monotonic()
 
     assert not problems_of(asked, {"a": "a" * 40 + "!"})
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -120,5 +120,5 @@ async def test_closing_the_generator_closes_the_connection(
 
     began = time.monotonic()
     while len(model_server.aborted) == aborted:
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         await asyncio.sleep(0.01)

@@ -19,8 +19,8 @@ from tests.servers.spawner import Program
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Tests may have seeded the usual one, alike in each of several processes.
 chance = random.SystemRandom()
-START_SECONDS = 30
-STOP_SECONDS = 12
+START_SECONDS = 60
+STOP_SECONDS = 30
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ tests that started it are gone.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -27,14 +28,30 @@ ORDER_BYTES = 1 << 18
 LIBRARIES = [
     "aiohttp",
     "autobahn.twisted.websocket",
+    "channels.auth",
+    "channels.generic.websocket",
+    "cryptography.fernet",
+    "django.contrib.admin.options",
+    "django.contrib.staticfiles.storage",
     "django.core.handlers.asgi",
     "django.core.management",
     "django.db.backends.sqlite3.base",
     "django.forms",
+    "django.template.loader",
+    "django.views.decorators.csrf",
     "django.views.generic",
+    "environ",
+    "httpx",
+    "httpx_aiohttp",
+    "jsonschema",
+    "jwt",
     "mcp",
+    "mcp.client.auth",
+    "prometheus_client",
     "psycopg_pool",
     "redis.asyncio",
+    "requests",
+    "truststore",
 ]
 
 
@@ -102,6 +119,8 @@ def _spawner() -> socket.socket:
 def main(orders: socket.socket) -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
+    # What is loaded here is nothing that a program would have to look through for garbage.
+    gc.freeze()
     # Nobody waits for those who keep the programs; a Ctrl-C is for the tests, which then hang up.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -17,8 +17,8 @@ import psutil
 from tests.servers.site import ROOT
 from tests.servers.spawner import Program
 
-START_SECONDS = 40
-STOP_SECONDS = 10
+START_SECONDS = 90
+STOP_SECONDS = 20
 
 
 def heed_ctrl_c() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.prepared import migrate
 from tests.servers.bare_mcp_server import BareMCPServer
 from tests.servers.mcp_server import Era, ScriptedMCPServer, closed_port
 from tests.start.steps import Installation
 
 ANSI = "\x1b[31m"
-SECONDS = 20
+SECONDS = 60
 
 
 def check(
@@ -86,7 +87,7 @@ def test_a_server_that_cannot_be_reached_is_one_sentence(installation: Installat
 def test_one_dead_server_of_several_is_named_and_the_others_described(
     bare: Installation, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    bare.manage("setup")
+    migrate(bare.environment["DATABASE_URL"])
     config = tmp_path_factory.mktemp("config") / "servers.json"
     with BareMCPServer([definition("ok")]) as alive:
         urls = {"alive": alive.url, "dead": f"http://127.0.0.1:{closed_port()}/mcp"}

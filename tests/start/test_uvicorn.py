@@ -15,7 +15,7 @@ from tests.servers.site import ROOT, free_port
 from tests.sse import frames, read, text_of, wait_until
 from tests.start.steps import START_SECONDS, Installation, heed_ctrl_c
 
-STOP_SECONDS = 15
+STOP_SECONDS = 30
 
 
 class Uvicorn:

@@ -29,7 +29,7 @@ def test_a_stall_in_mid_answer_ends_at_its_bound(new_site: Callable[..., Site]) 
         began = time.monotonic()
         seen = read(alice.api, started["run_id"])
 
-    assert 1 < time.monotonic() - began < 3
+    assert 1 < time.monotonic() - began < 8
     assert text_of(seen) == "Half of it"
     assert seen[-1].data["code"] == "LLM_TIMEOUT"
     assert AgentRun.objects.get(pk=started["run_id"]).status == "failed"
@@ -40,7 +40,7 @@ def test_an_answer_that_never_ends_is_ended(new_site: Callable[..., Site]) -> No
         began = time.monotonic()
         seen = ask(alice.api, "[[tokens 1000 delay 10]]")
 
-    assert 1 < time.monotonic() - began < 4
+    assert 1 < time.monotonic() - began < 8
     assert seen[-1].data["code"] == "LLM_TIMEOUT"
     assert len(text_of(seen).split()) > 20
 

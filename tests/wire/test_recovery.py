@@ -132,7 +132,7 @@ def test_a_server_that_is_asked_to_stop_hands_its_answers_over(
     began = time.monotonic()
     assert leaving.stop() == 0
     print("stopped after", time.monotonic() - began)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
 
     for reader in readers:
         reader.finish(alice.api)

@@ -22,7 +22,7 @@ from tests.servers.site import Site
 from tests.sse import begin, read, text_of
 
 EXTRA_SECONDS = 0.02
-STOP_SECONDS = 2
+STOP_SECONDS = 5
 PARALLEL = 20
 
 
