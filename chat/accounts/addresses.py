@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat.accounts.mail import send
+from chat.accounts.mail import send_beside
 
 LIFETIME_SECONDS = 3600
 SALT = "chat.accounts.addresses"
@@ -79,9 +79,9 @@ def move(person: Any, text: str) -> str | None:
     return address
 
 
-def send_link(address: str, link: str, username: str) -> bool:
+def send_link(address: str, link: str, username: str) -> None:
     values = {"site": settings.SITE_NAME, "username": username}
-    return send(
+    send_beside(
         address,
         gettext("Your new e-mail address at {site}").format(**values),
         gettext(
@@ -96,7 +96,7 @@ def send_link(address: str, link: str, username: str) -> bool:
 def tell_old(before: str, address: str, username: str) -> None:
     """So that nobody loses an account unawares."""
     values = {"site": settings.SITE_NAME, "username": username, "address": address}
-    send(
+    send_beside(
         before,
         gettext("Another e-mail address at {site}").format(**values),
         gettext("From now on mail for {username} at {site} goes to {address}.").format(**values),

@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='ledgerentry',
-            options={'ordering': ['number'], 'verbose_name': 'place in the chain', 'verbose_name_plural': 'chain of tool calls'},
+            options={'ordering': ['number'], 'verbose_name': 'place in the chain', 'verbose_name_plural': 'places in the chain'},
         ),
     ]

@@ -83,7 +83,7 @@ class LedgerEntry(models.Model):
     class Meta:
         ordering = ["number"]
         verbose_name = _("place in the chain")
-        verbose_name_plural = _("chain of tool calls")
+        verbose_name_plural = _("places in the chain")
         indexes = [
             models.Index(
                 fields=["number"],

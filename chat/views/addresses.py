@@ -27,7 +27,7 @@ from chat.views.sidebar import sidebar_for
 
 @own_page("POST")
 async def ask_for_address(request: HttpRequest) -> HttpResponse:
-    """Nothing changes yet, and the page does not tell who else has that address."""
+    """Nothing changes yet, and neither the page nor its time tells whether another has it."""
     if not can_send():
         raise Http404
     if limited := await password_limit(request):
@@ -41,10 +41,7 @@ async def ask_for_address(request: HttpRequest) -> HttpResponse:
     may_send = sync_to_async(ratelimit.consume)
     if not await may_send(request, action="confirm_email", key=address):
         return await sync_to_async(too_many_requests)(request)
-    if not await sync_to_async(_sent)(request, address):
-        problem = gettext("The mail server did not take the mail. Nothing is changed.")
-        form.add_error("email", problem)
-        return await show(request, status=503, address_form=form)
+    await in_pool(_send_unless_taken, request, address)
     return done(
         request,
         gettext(
@@ -54,12 +51,11 @@ async def ask_for_address(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _sent(request: HttpRequest, address: str) -> bool:
+def _send_unless_taken(request: HttpRequest, address: str) -> None:
     person: Any = request.user
-    if is_taken(person, address):
-        return True
-    path = reverse("new_address", kwargs={"text": text_for(person, address)})
-    return send_link(address, request.build_absolute_uri(path), person.get_username())
+    if not is_taken(person, address):
+        path = reverse("new_address", kwargs={"text": text_for(person, address)})
+        send_link(address, request.build_absolute_uri(path), person.get_username())
 
 
 @own_page("GET")

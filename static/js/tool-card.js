@@ -74,7 +74,8 @@ class ToolCard extends HTMLElement {
     this.rest();
     this.#enter(outcome);
     this.#card.dataset.duration = duration_ms;
-    this.#set(".took", duration(duration_ms));
+    // Nobody knows when a lost one ended.
+    this.#set(".took", outcome === "lost" ? "" : duration(duration_ms));
     this.#set("[data-result]", result.slice(0, SHOWN_CHARACTERS));
     this.#set(".size", size(bytes));
     const tool = this.querySelector(".what").textContent;

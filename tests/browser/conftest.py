@@ -41,6 +41,17 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def whole_browser() -> AsyncIterator[Browser]:
+    """With all that a browser with windows has."""
+    path = executable(is_whole=True)
+    own = {"executable_path": path} if path else {"channel": "chromium"}
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(args=ARGUMENTS, **own)  # type: ignore[arg-type]
+        yield browser
+        await browser.close()
+
+
 @pytest.fixture
 def session_of(site: Site) -> Callable[[Person], dict[str, Any]]:
     """A person's session as a cookie of the browser. Asks the database: not for coroutines."""
@@ -79,10 +90,11 @@ async def new_context(
         session: dict[str, Any] | None = alices_session,
         *,
         may_complain_of: str = "",
+        of: Browser = browser,
         **options: Any,
     ) -> BrowserContext:
         """`may_complain_of`: what the test itself provokes on the browser's console."""
-        context = await browser.new_context(**{"base_url": site.url} | options)
+        context = await of.new_context(**{"base_url": site.url} | options)
         context.set_default_timeout(10_000)
         context.on("console", hear)
         context.on("weberror", lambda error: complaints.append(str(error.error)))

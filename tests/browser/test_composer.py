@@ -15,7 +15,7 @@ from tests.servers.model_server import ScriptedModelServer
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Far more than it takes, and far less than what grows with the square of the text would.
-PASTE_SECONDS = 2
+PASTE_SECONDS = 5
 COMPOSING = """(box, init) => box.dispatchEvent(
   new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...init }))"""
 

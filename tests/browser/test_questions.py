@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from chat.models import MCPServer
 from tests.browser.conftest import NewContext
@@ -52,9 +52,9 @@ async def page(new_context: NewContext, asking_row: MCPServer) -> Page:
 
 
 async def test_the_tab_tells_those_who_are_elsewhere(
-    new_context: NewContext, asking_row: MCPServer
+    new_context: NewContext, whole_browser: Browser, asking_row: MCPServer
 ) -> None:
-    context = await new_context()
+    context = await new_context(of=whole_browser)
     await context.add_init_script(RECORDED)
     page = await context.new_page()
     icon = page.locator("link[rel=icon]")
