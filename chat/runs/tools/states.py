@@ -17,15 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 class ServerStates:
-    """Writes what the hub sees of a server to its rows, without making the hub wait."""
+    """Writes what the hub sees of a server to its rows, without making the hub wait.
+
+    In the order in which it was seen: PostgreSQL takes several writes at a time.
+    """
 
     def __init__(self) -> None:
         self._writing: set[asyncio.Task[Any]] = set()
+        self._turn = asyncio.Lock()
 
     def changed(self, health: ServerHealth) -> None:
-        task = asyncio.ensure_future(in_writer(save, health))
+        task = asyncio.ensure_future(self._save(health))
         self._writing.add(task)
         task.add_done_callback(self._saved)
+
+    async def _save(self, health: ServerHealth) -> None:
+        async with self._turn:
+            await in_writer(save, health)
 
     def _saved(self, task: asyncio.Task[Any]) -> None:
         self._writing.discard(task)
