@@ -22,15 +22,15 @@ MAX_MATCHES = 20_000
 MAX_FOUND = 1000
 
 _MESSAGES_SQLITE = """
-    SELECT max(id), conversation_id FROM (
-        SELECT m.id, m.conversation_id
+    SELECT max(id), conversation_id, max(updated_at) FROM (
+        SELECT m.id, m.conversation_id, c.updated_at
         FROM chat_message_words CROSS JOIN chat_message m ON m.id = chat_message_words.rowid
             CROSS JOIN chat_conversation c ON c.id = m.conversation_id
         WHERE chat_message_words MATCH %s AND c.owner_id = %s AND c.deleted_at IS NULL
         ORDER BY chat_message_words.rowid DESC LIMIT %s)
     GROUP BY conversation_id ORDER BY 1 DESC LIMIT %s"""
 _TITLES_SQLITE = """
-    SELECT NULL, c.id
+    SELECT NULL, c.id, c.updated_at
     FROM chat_title_words CROSS JOIN chat_conversation c ON c.id = chat_title_words.place
     WHERE chat_title_words MATCH 'title : (' || %s || ')' AND c.owner_id = %s
         AND c.deleted_at IS NULL
@@ -46,14 +46,14 @@ _WANTED = "(websearch_to_tsquery('simple', %s) && to_tsquery('simple', %s))"
 # MATERIALIZED: the index of words first; the planner would rather read all messages backwards.
 _MESSAGES_POSTGRESQL = f"""
     WITH found AS MATERIALIZED (
-        SELECT m.id, m.conversation_id
+        SELECT m.id, m.conversation_id, c.updated_at
         FROM chat_message m JOIN chat_conversation c ON c.id = m.conversation_id
         WHERE m.words @@ {_WANTED} AND c.owner_id = %s AND c.deleted_at IS NULL),
     newest AS (SELECT * FROM found ORDER BY id DESC LIMIT %s)
-    SELECT max(id), conversation_id FROM newest
+    SELECT max(id), conversation_id, max(updated_at) FROM newest
     GROUP BY conversation_id ORDER BY 1 DESC LIMIT %s"""  # noqa: S608 (constants only)
 _TITLES_POSTGRESQL = f"""
-    SELECT NULL, id FROM chat_conversation
+    SELECT NULL, id, updated_at FROM chat_conversation
     WHERE words @@ {_WANTED} AND owner_id = %s AND deleted_at IS NULL
     ORDER BY updated_at DESC LIMIT %s"""  # noqa: S608 (constants only)
 _TITLED_POSTGRESQL = f"""
@@ -94,11 +94,13 @@ def search(owner: Any, text: str, page: int = 1) -> Page:
     """
     query = Query.read(text)
     newest = _find(owner.pk, query) if query.terms else {}
-    conversations = Conversation.objects.filter(pk__in=newest).order_by("-updated_at", "pk")
-    found = Paginator(conversations, PAGE_SIZE).get_page(page)
-    messages = Message.objects.in_bulk([pk for c in found if (pk := newest[c.pk])])
+    found = Paginator(list(newest), PAGE_SIZE).get_page(page)
+    conversations = Conversation.objects.in_bulk(list(found))
+    messages = Message.objects.in_bulk([pk for each in found if (pk := newest[each])])
+    # One may have been erased meanwhile.
+    shown = [conversations[pk] for pk in found if pk in conversations]
     return Page(
-        hits=[_hit(each, messages.get(newest[each.pk] or 0), query) for each in found],
+        hits=[_hit(each, messages.get(newest[each.pk] or 0), query) for each in shown],
         number=found.number,
         pages=found.paginator.num_pages,
         total=found.paginator.count,
@@ -135,7 +137,12 @@ def _hit(conversation: Conversation, message: Message | None, query: Query) -> H
 
 
 def _find(owner_id: int, query: Query) -> dict[UUID, int | None]:
-    """The conversations, each with its newest message that matches, or None."""
+    """The conversations, that which moved last first, each with its newest message that matches,
+    or None.
+
+    In order here, and not by a query that names them all: SQLite keeps each such query prepared
+    for as many as there are, megabytes of them.
+    """
     is_sqlite = connection.vendor == "sqlite"
     wanted = [_fts5(query)] if is_sqlite else _tsqueries(query)
     messages = _MESSAGES_SQLITE if is_sqlite else _MESSAGES_POSTGRESQL
@@ -146,7 +153,10 @@ def _find(owner_id: int, query: Query) -> dict[UUID, int | None]:
         cursor.execute(messages, [*wanted, owner_id, MAX_MATCHES, MAX_FOUND])
         rows += cursor.fetchall()
     as_uuid: Callable[[Any], UUID] = UUID if is_sqlite else lambda value: value
-    return {as_uuid(conversation_id): message_id for message_id, conversation_id in rows}
+    newest = {conversation_id: message_id for message_id, conversation_id, _ in rows}
+    moved = {conversation_id: updated_at for _, conversation_id, updated_at in rows}
+    in_order = sorted(sorted(newest, key=str), key=lambda each: moved[each], reverse=True)
+    return {as_uuid(conversation_id): newest[conversation_id] for conversation_id in in_order}
 
 
 def _fts5(query: Query) -> str:
