@@ -23,16 +23,13 @@ QUICK := tests/docs tests/agent tests/providers tests/runs tests/pages tests/sec
 test-quick: develop ## Most of them, in two or three minutes: no browser, admin, faults or MCP
 	@$(VENV)/python -m pytest -n 4 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
 
-# What cannot differ there is left out: models, MCP and starting up; and what takes long and meets
-# the database through the same views as the rest does: all of the browser's but one file, and the
-# fuzzing that knows the API's document.
-ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages tests/security tests/agent \
-	tests/browser/test_answers.py \
-	$(addprefix --ignore=tests/security/test_,hostile_text.py floods.py fuzz_api.py)
+# What cannot differ there is left out: models, MCP and starting up; and what meets the database
+# through the same views as the rest does: the browser's but for one file, and most of security's.
+SECURITY := $(addprefix tests/security/test_,authorisation.py sessions.py sign_in.py sso.py tools.py)
+ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages tests/browser/test_answers.py $(SECURITY)
 
 test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
-	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL)
-	@$(VENV)/python -m tests.on_postgresql -m alone $(ON_POSTGRESQL)
+	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone $(ON_POSTGRESQL)
 
 upgrade: ## Take new code into use, one process after the other (docs/deploy.md)
 	@sh deploy/upgrade.sh

@@ -1,4 +1,6 @@
-"""Runs tests on PostgreSQL and Redis of their own: python -m tests.on_postgresql PYTEST-ARGUMENTS
+"""Runs tests on PostgreSQL and Redis of their own.
+
+    python -m tests.on_postgresql PYTEST-ARGUMENTS [--then PYTEST-ARGUMENTS]
 
 Where one of them is not installed it says so in a line, and fails only where CI is set.
 """
@@ -22,8 +24,19 @@ def main(arguments: list[str]) -> int:
     with PostgreSQL() as database, Redis() as redis:
         migrate(make_database(database.url, MIGRATED), os.environ | {"SECRET_KEY": "of nobody"})
         places = {"TEST_DATABASE_URL": database.url, "TEST_REDIS_URL": redis.url}
-        command = [sys.executable, "-m", "pytest", *arguments]
-        return subprocess.run(command, env=os.environ | places, check=False).returncode
+        for given in runs_of(arguments):
+            command = [sys.executable, "-m", "pytest", *given]
+            if code := subprocess.run(command, env=os.environ | places, check=False).returncode:
+                return code
+    return 0
+
+
+def runs_of(arguments: list[str]) -> list[list[str]]:
+    """What stands before `--then`, and what after it."""
+    if "--then" not in arguments:
+        return [arguments]
+    then = arguments.index("--then")
+    return [arguments[:then], arguments[then + 1 :]]
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def text_of(seen: list[Frame]) -> str:
     return "".join(frame.data["content"] for frame in seen if frame.event == "content")
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> Any:
     """The condition's first true value; fails, saying what was awaited, after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

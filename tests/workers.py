@@ -15,7 +15,7 @@ MIGRATED = "migrated"
 def own_database() -> str:
     """The URL of this process's PostgreSQL database, made now; "" where tests are on SQLite."""
     url = os.environ.get("TEST_DATABASE_URL", "")
-    return make_database(url, NAME or "alone", MIGRATED) if url else ""
+    return make_database(url, f"{NAME}-{os.getpid()}", MIGRATED) if url else ""
 
 
 def own_redis() -> str:

@@ -12,7 +12,14 @@ import pytest
 import pytest_asyncio
 from django.conf import settings
 from django.utils import timezone
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    async_playwright,
+    expect,
+)
 
 from chat.models import Conversation
 from tests.chromium import executable
@@ -28,6 +35,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# A machine that is busy with the rest of the suite takes its time.
+SECONDS = 15
+expect.set_options(timeout=SECONDS * 1000)
 
 NewContext = Callable[..., Awaitable[BrowserContext]]
 Have = Callable[..., list[str]]
@@ -95,7 +106,7 @@ async def new_context(
     ) -> BrowserContext:
         """`may_complain_of`: what the test itself provokes on the browser's console."""
         context = await of.new_context(**{"base_url": site.url} | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(SECONDS * 1000)
         context.on("console", hear)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         if may_complain_of:

@@ -27,12 +27,12 @@ async def ask_to_the_end(page: Page, text: str, state: str = "completed") -> Loc
 
 async def ended(run: Locator, state: str = "completed") -> None:
     """Over, and the server's rendering is in place."""
-    await expect(run).to_have_attribute("data-state", state, timeout=15_000)
+    await expect(run).to_have_attribute("data-state", state, timeout=30_000)
     await expect(run.locator(".facts local-time")).to_be_attached()
 
 
 async def has_text(run: Locator, text: str) -> None:
-    await expect(run.locator("[data-content]").last).to_contain_text(text, timeout=15_000)
+    await expect(run.locator("[data-content]").last).to_contain_text(text, timeout=30_000)
 
 
 def stop_button(page: Page) -> Locator:

@@ -90,7 +90,7 @@ async def test_everything_works_without_javascript(new_context: NewContext, text
 
     await page.wait_for_url("**/c/*/")
     await expect(page.locator('[data-role="user"] [data-content]')).to_have_text(text)
-    await expect(page.locator('[data-state="completed"]')).to_be_visible(timeout=15_000)
+    await expect(page.locator('[data-state="completed"]')).to_be_visible(timeout=30_000)
     await expect(page.locator('[data-role="assistant"] [data-content]')).to_be_visible()
 
 
@@ -181,7 +181,7 @@ async def test_a_killed_server_is_noticed_and_found_again(
     await bar.get_by_role("button", name="Try now").click()
 
     # Its heartbeat has to run out first; then the answer is gone on with.
-    await expect(run).to_have_attribute("data-state", "completed", timeout=40_000)
+    await expect(run).to_have_attribute("data-state", "completed", timeout=60_000)
     await ended(run)
     await expect(bar).to_have_count(0)
     texts = run.locator("[data-content]")

@@ -115,12 +115,12 @@ async def test_without_scripts_it_is_the_same(
     await page.goto("/")
     await write(page, "[[text One.]]")
     await page.get_by_role("button", name="Send").click()
-    await expect(page.get_by_role("button", name="Regenerate")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_role("button", name="Regenerate")).to_be_visible(timeout=20_000)
 
     await page.get_by_role("button", name="Edit").click()
     await page.get_by_label("Your message, changed").fill("[[text Two.]]")
     await page.get_by_role("button", name="Ask again").click()
-    await expect(page.get_by_role("button", name="Regenerate")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_role("button", name="Regenerate")).to_be_visible(timeout=20_000)
     await page.get_by_role("button", name="Previous version").click()
 
     await expect(page.locator("[data-content]").last).to_have_text("One.")

@@ -35,7 +35,7 @@ async def call(
     return await toolbox.call(asked, on_progress or _ignore)
 
 
-async def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> float:
+async def eventually(condition: Callable[[], bool], what: str, seconds: float = 15) -> float:
     """Wait for it, bounded; how long it took."""
     began = time.monotonic()
     while not condition():

@@ -42,7 +42,7 @@ async def test_what_a_child_has_started_goes_with_it(hub: Hub) -> None:
 
     await hub.aclose()
 
-    await eventually(lambda: not is_alive(grandchild), "the grandchild is gone", 1)
+    await eventually(lambda: not is_alive(grandchild), "the grandchild is gone", 10)
 
 
 async def test_a_child_that_wants_to_stay_is_made_to_go(hub: Hub) -> None:
@@ -65,7 +65,7 @@ async def test_a_child_is_gone_even_when_the_one_who_closes_is_cancelled(hub: Hu
     await eventually(lambda: hub.health()[0].state != "ready", "it is being left")
     owner.cancel()
 
-    await eventually(lambda: not is_alive(pid), "the child is gone", 1)
+    await eventually(lambda: not is_alive(pid), "the child is gone", 10)
 
 
 @pytest.mark.parametrize(

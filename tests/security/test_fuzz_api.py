@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing(alice: Person, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=SECONDS + 150,
+        timeout=SECONDS + 400,
         cwd=tmp_path,
     )
 

@@ -72,7 +72,7 @@ class ScriptedModelServer:
         self._thread.join(5)
         self._loop.close()
 
-    def wait_for(self, condition: Callable[[], Any], timeout: float = 5) -> None:
+    def wait_for(self, condition: Callable[[], Any], timeout: float = 15) -> None:
         """Until the condition holds; fails after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not condition():

@@ -35,6 +35,6 @@ def test_open_streams_hold_neither_threads_nor_connections(alice: Person) -> Non
             now_threads, now_handles = held(alice)
             return now_threads <= threads + SLACK and now_handles <= handles + SLACK
 
-        wait_until(is_small, 5, f"from {threads} threads and {handles} handles: {held(alice)}")
+        wait_until(is_small, 15, f"from {threads} threads and {handles} handles: {held(alice)}")
 
     alice.api.post(f"/api/runs/{run_id}/cancellations/")

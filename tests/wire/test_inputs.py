@@ -178,4 +178,4 @@ def test_the_page_asks_without_a_script(owner: Person) -> None:
     taken = send(**{"field-name": "Alice", "field-seats": "3", "field-window": "true"})
     assert (taken.status_code, taken.headers["location"]) == (303, address)
     assert '"seats":3,"meal":"soup","window":true' in result_of(owner, started["run_id"])
-    wait_until(lambda: "You answered." in owner.http.get(address).text, 5, "the page says so")
+    wait_until(lambda: "You answered." in owner.http.get(address).text, 15, "the page says so")

@@ -30,7 +30,7 @@ def test_stop_during_text_closes_the_request_and_keeps_the_text(
     aborted = len(model_server.aborted)
 
     assert stop(alice, started["run_id"]).status_code == 202
-    model_server.wait_for(lambda: len(model_server.aborted) > aborted, timeout=5)
+    model_server.wait_for(lambda: len(model_server.aborted) > aborted, timeout=15)
     seen = read(alice.api, started["run_id"])
 
     assert seen[-1].event == "done"
@@ -47,7 +47,7 @@ def test_stop_during_a_tool_cancels_the_tool(alice: Person, mcp_server: Scripted
     read(alice.api, started["run_id"], until=lambda frame: frame.event == "tool_progress")
 
     stop(alice, started["run_id"])
-    wait_until(lambda: len(mcp_server.cancelled) > cancelled, 5, "the tool sees its cancellation")
+    wait_until(lambda: len(mcp_server.cancelled) > cancelled, 15, "the tool sees its cancellation")
     seen = read(alice.api, started["run_id"])
 
     results = [frame.data for frame in seen if frame.event == "tool_result"]

@@ -27,7 +27,7 @@ def outcome(seen: list[Frame]) -> str:
 
 
 def tool_of(server: MCPServer) -> MCPTool:
-    found: MCPTool = wait_until(server.tools.first, 5, "the tool is known")
+    found: MCPTool = wait_until(server.tools.first, 15, "the tool is known")
     return found
 
 
@@ -43,7 +43,7 @@ def test_a_changed_definition_is_not_offered_until_it_is_accepted(
         with Person("dora", new_site()) as dora:
             dora.user.groups.set(alice.user.groups.all())
             assert outcome(ask(dora.api, USE)) == "blocked"
-            wait_until(lambda: tool_of(server).is_changed, 5, "the change is on record")
+            wait_until(lambda: tool_of(server).is_changed, 15, "the change is on record")
             tool = tool_of(server)
             assert tool.accepted_fingerprint == first
             assert tool.changed_at
@@ -77,7 +77,7 @@ def test_tools_that_only_read_may_change_where_that_is_allowed(
         with Person("dora", new_site(MCP_ACCEPT_CHANGED_READ_ONLY="true")) as dora:
             dora.user.groups.set(alice.user.groups.all())
             ask(dora.api, USE)
-            wait_until(lambda: "too" in tool_of(server).definition["description"], 5)
+            wait_until(lambda: "too" in tool_of(server).definition["description"], 15)
             assert outcome(ask(dora.api, USE)) == expected
 
 
