@@ -1,9 +1,10 @@
 """Starts Python programs quickly: as forks of a process that has loaded the libraries already.
 
-Most of a start of the product is loading libraries, and tests start it a hundred times. Nothing
-of the product is loaded before the fork, no setting is read and no thread is started: what a
-program does from its first own line on is what it does under `python -m`. It is killed when the
-tests that started it are gone.
+Most of a start of the product is loading code, and tests start it hundreds of times. Of the
+product only the lower layers are loaded before the fork, which know neither Django nor a setting
+(tests/test_layers.py); no setting is read and no thread is started: what a program does from its
+first own line on is what it does under `python -m`. It is killed when the tests that started it are
+gone.
 """
 
 import atexit
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from pkgutil import walk_packages
 from signal import Signals
 from typing import IO, Any
 
@@ -52,6 +54,14 @@ LIBRARIES = [
     "redis.asyncio",
     "requests",
     "truststore",
+]
+LOWER_LAYERS = [
+    "chat.tools",
+    "chat.steps",
+    "chat.events",
+    "chat.mcp",
+    "chat.providers",
+    "chat.agent",
 ]
 
 
@@ -117,8 +127,11 @@ def _spawner() -> socket.socket:
 
 
 def main(orders: socket.socket) -> None:
-    for name in LIBRARIES:
-        importlib.import_module(name)
+    for name in [*LIBRARIES, *LOWER_LAYERS]:
+        module = importlib.import_module(name)
+        if name in LOWER_LAYERS:
+            for part in walk_packages(getattr(module, "__path__", []), f"{name}."):
+                importlib.import_module(part.name)
     # What is loaded here is nothing that a program would have to look through for garbage.
     gc.freeze()
     # Nobody waits for those who keep the programs; a Ctrl-C is for the tests, which then hang up.
