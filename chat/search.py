@@ -29,8 +29,9 @@ _MESSAGES_SQLITE = """
         WHERE chat_message_words MATCH %s AND c.owner_id = %s AND c.deleted_at IS NULL
         ORDER BY chat_message_words.rowid DESC LIMIT %s)
     GROUP BY conversation_id ORDER BY 1 DESC LIMIT %s"""
+# A time as text, as max() gives one; else Python's module would make another thing of it.
 _TITLES_SQLITE = """
-    SELECT NULL, c.id, c.updated_at
+    SELECT NULL, c.id, c.updated_at || ''
     FROM chat_title_words CROSS JOIN chat_conversation c ON c.id = chat_title_words.place
     WHERE chat_title_words MATCH 'title : (' || %s || ')' AND c.owner_id = %s
         AND c.deleted_at IS NULL

@@ -49,6 +49,13 @@ def test_what_was_asked_and_answered_is_found_once_it_is_stored(alice: Person) -
     assert found(alice, "boats")["hits"][0]["where"] == "question"
 
 
+def test_what_moved_last_stands_first_wherever_the_words_are(alice: Person) -> None:
+    for title, question in (("Of otters", "Hm?"), ("Swimming", "Otters?"), ("All otters", "Hm?")):
+        had(alice, question, title=title)
+
+    assert titles(alice, "otters") == ["All otters", "Swimming", "Of otters"]
+
+
 def test_a_title_is_found_as_it_is_now(alice: Person) -> None:
     conversation = had(alice, "Hm?", title="About marmots")
     url = f"/api/conversations/{conversation.pk}/"
