@@ -119,12 +119,14 @@ class ScriptedModelServer:
         gone = asyncio.ensure_future(reader.read(1))
         speaking = asyncio.ensure_future(script.play())
         await asyncio.wait({gone, speaking}, return_when=asyncio.FIRST_COMPLETED)
-        if not speaking.done():
+        for task in (gone, speaking):
+            task.cancel()
+        _, said = await asyncio.gather(gone, speaking, return_exceptions=True)
+        # Whichever of the two noticed it first.
+        if isinstance(said, ConnectionError | asyncio.CancelledError):
             self.aborted.append(time.monotonic())
-            speaking.cancel()
-            raise Hung
-        gone.cancel()
-        speaking.result()
+        elif said:
+            raise said
         raise Hung
 
 
