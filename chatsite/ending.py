@@ -19,8 +19,6 @@ from chat.runs.leaving import shut_down
 
 Handler = Callable[[int, Any], Any]
 
-SHUTDOWN_SECONDS = 8
-
 
 def end_before(reactor: Any) -> None:
     """From now on the running reactor stops for a signal only after what lives here has ended."""
@@ -55,6 +53,6 @@ async def _end(number: int, stop: Handler) -> None:
     # Ctrl-C: a person is waiting.
     drain = 0 if number == SIGINT else settings.DRAIN_SECONDS
     try:
-        await asyncio.wait_for(shut_down(drain_seconds=drain), drain + SHUTDOWN_SECONDS)
+        await shut_down(drain_seconds=drain)
     finally:
         stop(number, None)

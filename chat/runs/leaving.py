@@ -17,14 +17,21 @@ STORING_SECONDS = 1
 LOOK_SECONDS = 0.5
 LAST_WORDS_SECONDS = 4
 FAREWELL_SECONDS = 1.5
+# For all of it.
+SHUTDOWN_SECONDS = 8
 
 
 async def shut_down(*, drain_seconds: float = 0) -> None:
     """Take no new runs, give those that live here `drain_seconds` to end, hand over the rest.
 
     With RUN_RECOVERY=interrupt they are ended as interrupted instead. Then close all parts.
+    Raises TimeoutError SHUTDOWN_SECONDS after that time at the latest.
     """
-    house = engine()
+    async with asyncio.timeout(drain_seconds + SHUTDOWN_SECONDS):
+        await _shut_down(engine(), drain_seconds)
+
+
+async def _shut_down(house: Engine, drain_seconds: float) -> None:
     house.is_leaving = True
     for task in house.tasks[1:]:
         task.cancel()

@@ -30,6 +30,7 @@ LOOKS_PER_SECOND = 400
 # A Redis that says nothing for so long is away.
 TIMEOUT_SECONDS = 2
 AGAIN_SECONDS = 0.5
+CANCEL_AGAIN_SECONDS = 0.1
 
 
 class Moves:
@@ -79,11 +80,13 @@ class Moves:
         return sum(map(len, self._ears.values())) / LOOKS_PER_SECOND
 
     async def aclose(self) -> None:
-        tasks = [task for task in (self._teller, self._listener) if task]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        tasks = {task for task in (self._teller, self._listener) if task}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # Again: the client waits by Python 3.11's wait_for, which forgets that it was cancelled
+            # where what it waits for has just come.
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
         if self._redis:
             await self._redis.aclose()
 

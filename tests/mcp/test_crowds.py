@@ -101,7 +101,7 @@ async def test_fifty_calls_in_flight_when_a_server_is_killed(
         killable.kill()
         began = time.monotonic()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 1
         assert [type(outcome) for outcome in outcomes] == [ToolLost] * 50
 
         began = time.monotonic()
@@ -109,7 +109,7 @@ async def test_fifty_calls_in_flight_when_a_server_is_killed(
             *(call(toolbox, "calculate", expression="1") for _ in range(20)),
             return_exceptions=True,
         )
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 1.5
         assert [type(outcome) for outcome in down] == [ServerUnavailable] * 20
         assert "cannot be reached: the connection was refused" in str(down[0])
 
@@ -126,7 +126,7 @@ async def test_a_frozen_server_costs_its_deadline_and_no_more(hub: Hub, killable
         began = time.monotonic()
         with pytest.raises(ToolTimeout):
             await call(toolbox, "calculate", expression="1")
-        assert 1 <= time.monotonic() - began < 5
+        assert 1 <= time.monotonic() - began < 1.5
     finally:
         killable.send(signal.SIGCONT)
 
