@@ -91,7 +91,7 @@ async def test_a_call_ends_at_its_deadline_and_the_server_is_told(
     with pytest.raises(ToolTimeout, match=r"within 0\.5 seconds"):
         await call(toolbox, "hang")
 
-    assert 0.4 < time.monotonic() - began < 5
+    assert 0.4 < time.monotonic() - began < 2
     await eventually(lambda: server.cancelled == ["hang"], "the tool sees its cancellation", 10)
     assert (await call(toolbox, "echo", text="still here")).text == "still here"
 
