@@ -8,6 +8,7 @@ import gc
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,10 @@ import pytest
 
 from tests.servers.certificates import Certificates
 from tests.workers import own_database, own_redis
+
+# What is compiled is kept, also where that is not the habit: hundreds of programs load it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 FOLDER = Path(tempfile.mkdtemp(prefix="ferryline-tests-"))
 # Before Django is set up. Empty values win over a developer's own .env.
