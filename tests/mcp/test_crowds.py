@@ -3,11 +3,10 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from tempfile import TemporaryFile
 
 import psutil
 import pytest
@@ -18,8 +17,8 @@ from chat.mcp.toolbox import HubToolbox
 from tests.mcp.steps import call, config, eventually, toolbox_of
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.site import free_port
-
-pytestmark = pytest.mark.alone
+from tests.servers.spawner import Program
+from tests.sse import wait_until
 
 # By hand: ROUNDS=500.
 ROUNDS = int(os.environ.get("ROUNDS", "12"))
@@ -31,19 +30,20 @@ class Killable:
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/mcp"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Program | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "chat.mcp.demo.server", "--port", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._process.stdout
-        with self._process.stdout as out:
-            assert out.readline().startswith(b"READY")
+        with TemporaryFile() as out:
+            arguments = ["--port", str(self.port)]
+            self._process = Program("chat.mcp.demo.server", arguments, os.environ, out)
+            # Where it writes next is shared with it, and stays its own.
+            said = lambda: b"READY" in os.pread(out.fileno(), 10_000, 0)  # noqa: E731
+            wait_until(said, 20, "the demo server is ready")
 
     def kill(self) -> None:
         assert self._process
         self._process.kill()
-        self._process.wait()
+        self._process.wait(5)
 
     def send(self, number: signal.Signals) -> None:
         assert self._process
@@ -75,6 +75,7 @@ async def unhurried(toolbox: HubToolbox) -> AsyncIterator[list[float]]:
     await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.alone
 async def test_fifty_calls_in_flight_when_a_server_is_killed(
     hub: Hub, killable: Killable, server: ScriptedMCPServer
 ) -> None:
@@ -119,6 +120,7 @@ async def test_fifty_calls_in_flight_when_a_server_is_killed(
     assert max(took) < 0.5
 
 
+@pytest.mark.alone
 async def test_a_frozen_server_costs_its_deadline_and_no_more(hub: Hub, killable: Killable) -> None:
     toolbox = await toolbox_of(hub, config(killable.url, call_timeout_seconds=1))
     killable.send(signal.SIGSTOP)
