@@ -11,9 +11,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.programs import find
 from tests.servers.site import ROOT
 
 CACHE = ROOT / ".cache" / "databases"
@@ -24,23 +26,51 @@ def migrate(url: str, environment: Mapping[str, str] = os.environ) -> None:
     """Make of the empty database at `url` what `manage.py migrate` makes of it."""
     if url.startswith("sqlite:///"):
         shutil.copy(_migrated(environment), url.removeprefix("sqlite:///"))
+    elif (dump := find("pg_dump")) and (psql := find("psql")):
+        _migrate_postgresql(url, environment, dump, psql)
     else:
         _run(url, environment)
 
 
 def _migrated(environment: Mapping[str, str]) -> Path:
-    CACHE.mkdir(parents=True, exist_ok=True)
-    wanted = CACHE / f"{_state()}.sqlite3"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked():
+        wanted = CACHE / f"{_state()}.sqlite3"
         if not wanted.exists():
-            for old in CACHE.glob("*.sqlite3*"):
-                old.unlink()
+            _forget("*.sqlite3*")
             made = wanted.with_suffix(".sqlite3-made")
             _run(f"sqlite:///{made}", environment)
             _in_one_file(made)
             made.rename(wanted)
     return wanted
+
+
+def _migrate_postgresql(url: str, environment: Mapping[str, str], dump: str, psql: str) -> None:
+    """The first is migrated, the others are what it was then."""
+    with _locked():
+        wanted = CACHE / f"{_state()}.sql"
+        if not wanted.exists():
+            _forget("*.sql*")
+            _run(url, environment)
+            made = wanted.with_suffix(".sql-made")
+            subprocess.run([dump, f"--file={made}", url], check=True)
+            made.rename(wanted)
+            return
+    quietly = ["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction"]
+    command = [psql, *quietly, f"--file={wanted}", url]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _forget(pattern: str) -> None:
+    for old in CACHE.glob(pattern):
+        old.unlink()
 
 
 def _run(url: str, environment: Mapping[str, str]) -> None:

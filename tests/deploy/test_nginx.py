@@ -19,6 +19,7 @@ import pytest
 
 from tests.deploy.reader import Asker, Reader
 from tests.deploy.steps import HOST, Nginx, Service, production
+from tests.prepared import migrate
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.programs import need
@@ -60,6 +61,7 @@ def place(tmp_path: Path, model_server: ScriptedModelServer) -> Iterator[Place]:
             MAX_RUN_STARTS_PER_MINUTE="0",
             MAX_ACTIVE_RUNS_PER_USER="100",
         )
+        migrate(database.url)
         prepared = Installation(folder, **environment).manage("setup")
         assert prepared.returncode == 0, prepared.stderr
         with (

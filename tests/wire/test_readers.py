@@ -24,7 +24,7 @@ from tests.servers.site import Site
 from tests.sse import ask, begin, wait_until
 
 PIECE = "x" * 50_000
-PIECES = 400
+PIECES = 200
 LIVE_PIECES = 100
 LIVE_READERS = 60
 # What an answer of 5 MB may cost by itself; its readers would cost three times as much.
@@ -33,6 +33,8 @@ SLOW_READERS = 20
 READER_BYTES = 262_144
 # Rows in the hands of the four threads that read them, and what the interpreter takes meanwhile.
 SLACK_BYTES = 12 << 20
+# How often it is asked who is connected, which costs more than all else here.
+ASK_SECONDS = 0.5
 # Twice the time-out: something may have moved in the first one.
 GONE_SECONDS = 150
 REFUSED_SECONDS = 30
@@ -70,6 +72,8 @@ class Watched:
     def __init__(self, site: Site) -> None:
         assert site.process
         self._process = psutil.Process(site.process.pid)
+        self._is_connected = False
+        self._asked_at = 0.0
         self.most = self.memory
 
     @property
@@ -79,15 +83,19 @@ class Watched:
         return int(memory.rss - memory.shared)
 
     def is_connected_to(self, ports: set[int]) -> bool:
+        """As of ASK_SECONDS ago at most; its memory is looked at each time."""
         self.most = max(self.most, self.memory)
-        found = self._process.net_connections("tcp")
-        peers = {each.raddr.port for each in found if each.raddr and each.status == "ESTABLISHED"}
-        return bool(peers & ports)
+        if time.monotonic() - self._asked_at > ASK_SECONDS:
+            found = self._process.net_connections("tcp")
+            peers = {one.raddr.port for one in found if one.raddr and one.status == "ESTABLISHED"}
+            self._is_connected = bool(peers & ports)
+            self._asked_at = time.monotonic()
+        return self._is_connected
 
 
 @pytest.fixture
 def long_run(alice: Person) -> AgentRun:
-    """An ended run of 20 MB."""
+    """An ended run of 10 MB: more than a connection's buffers take, and than a reader may cost."""
     conversation = Conversation.objects.create(owner=alice.user)
     now = timezone.now()
     run = AgentRun.objects.create(
