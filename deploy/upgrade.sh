@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 # What runs manage.py as the server does: the same user, the same settings.
 : "${MANAGE:=systemd-run --quiet --pipe --wait --collect --uid=ferryline --property=UMask=0077
     --property=EnvironmentFile=/etc/ferryline/ferryline.env --working-directory=$PWD
+    --property=StateDirectory=ferryline/backups
     $PWD/.venv/bin/python manage.py}"
 # Its last word is the port.
 : "${RESTART:=systemctl restart ferryline@}"
