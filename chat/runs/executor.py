@@ -78,7 +78,7 @@ async def _answer(
             await engine.toolbox(run.conversation),
             budget,
             Gate(run=run, record=recorder.record, waiting=engine.waiting_approvals),
-            Asker(record=recorder.record, waiting=engine.waiting_inputs),
+            Asker(run=run, record=recorder.record, waiting=engine.waiting_inputs),
             recorder.steps.open_calls,
         ),
         record=recorder.record,

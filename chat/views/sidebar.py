@@ -6,13 +6,13 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import ACTIVE_STATUSES, AgentRun, Conversation, has_news
+from chat.models import ACTIVE_STATUSES, AgentRun, Conversation, InputRequest, has_news
 
 SHOWN = 50
 # Days since something happened in them.
@@ -34,10 +34,19 @@ class Sidebar:
 def sidebar_of(owner: Any, shown: int = SHOWN, deleted: UUID | None = None) -> Sidebar:
     """The pinned ones, then the newest: `shown` of them altogether, at most."""
     active = AgentRun.objects.filter(conversation=OuterRef("pk"), status__in=ACTIVE_STATUSES)
+    questions = InputRequest.objects.filter(
+        run__conversation=OuterRef("pk"),
+        run__status__in=ACTIVE_STATUSES,
+        state=InputRequest.State.OPEN,
+    )
     listed = (
         Conversation.objects.of(owner)
         .filter(archived_at=None)
-        .annotate(active_status=Subquery(active.values("status")[:1]), has_news=has_news())
+        .annotate(
+            active_status=Subquery(active.values("status")[:1]),
+            is_asking=Exists(questions),
+            has_news=has_news(),
+        )
         .only("id", "title", "updated_at", "pinned_at")
         .order_by("-updated_at", "pk")
     )

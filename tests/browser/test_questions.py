@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from chat.models import MCPServer
 from tests.browser.conftest import NewContext
-from tests.browser.steps import ask, ended, has_text, stop_button
+from tests.browser.steps import ask, ended, has_text, side, stop_button
 from tests.people import Person
 from tests.servers.asking_mcp_server import AskingMCPServer
 
@@ -105,6 +105,9 @@ async def test_a_form_is_filled_in_with_the_keyboard(page: Page) -> None:
     card = page.locator('question-card[data-state="open"]')
     await expect(card).to_contain_text("Whom shall I book for Friday?")
     await expect(card.get_by_role("heading")).to_have_text("Asking asks you")
+    # The list says so, too, wherever one is.
+    mark = side(page).locator(".dot.waiting")
+    await expect(mark).to_have_attribute("title", "Waits for your answer")
     # Nobody's focus is taken.
     await expect(card.locator(":focus")).to_have_count(0)
 
@@ -114,6 +117,7 @@ async def test_a_form_is_filled_in_with_the_keyboard(page: Page) -> None:
     await page.keyboard.press("Enter")
 
     await ended(page.locator("[data-run]"))
+    await expect(mark).to_have_count(0)
     done = page.locator("question-card")
     await expect(done).to_have_attribute("data-state", "accept")
     await expect(done).to_contain_text("You answered.")

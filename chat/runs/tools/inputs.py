@@ -12,7 +12,8 @@ from django.utils import timezone
 from chat import events
 from chat.agent.ports import Record
 from chat.mcp.questions import Action, Answer, Question
-from chat.models import InputRequest
+from chat.models import AgentRun, InputRequest
+from chat.runs.announce import announce
 from chat.runs.pool import in_pool, in_writer
 from chat.tools import Tool, ToolCall
 
@@ -24,6 +25,7 @@ LOOK_SECONDS = 1
 class Asker:
     """Asks the owner of one run. `waiting`: whom `answer` in this process wakes."""
 
+    run: AgentRun
     record: Record
     waiting: dict[UUID, asyncio.Event]
     open_of: dict[str, set[UUID]] = field(default_factory=dict)
@@ -46,11 +48,13 @@ class Asker:
                     expires_at=expires_at.isoformat(),
                 )
             )
+            await self._announce()
             answer = await _answer_to(input_id, answered)
         finally:
             del self.waiting[input_id]
             self.open_of.get(call.id, set()).discard(input_id)
         await self.record(events.input_given(str(input_id), call, action=answer.action))
+        await self._announce()
         return answer
 
     async def close(self, call: ToolCall) -> None:
@@ -59,6 +63,10 @@ class Asker:
             await in_writer(settle, input_id, "cancel", {})
             if answered := self.waiting.get(input_id):
                 answered.set()
+
+    async def _announce(self) -> None:
+        """Lists of chats mark those that wait for their person."""
+        await announce(self.run, str(self.run.conversation), "running")
 
 
 async def _answer_to(input_id: UUID, answered: asyncio.Event) -> Answer:
