@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 
 from tests.servers.programs import find
-from tests.servers.site import ROOT, free_port
+from tests.servers.site import ROOT, free_port, listens
 from tests.sse import wait_until
 
 DEPLOY = ROOT / "deploy"
@@ -85,7 +85,8 @@ class Service:
         assert self.process
         assert self.process.poll() is None, self.log
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            return listens(self.port) and httpx.get(url, timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -203,9 +203,9 @@ async def an_update_loses_no_answer(place: Place, api: httpx.AsyncClient, tmp_pa
             asked: list[Reader] = []
             while upgrade.poll() is None:
                 # Each takes seconds: some are always under way, in either process.
-                asked.append(await asker.ask("[[tokens 150 delay 40]]"))
+                asked.append(await asker.ask("[[tokens 75 delay 80]]"))
                 reading.append(asyncio.create_task(asked[-1].read()))
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
             log.seek(0)
             assert upgrade.returncode == 0, log.read()
 
@@ -215,7 +215,7 @@ async def an_update_loses_no_answer(place: Place, api: httpx.AsyncClient, tmp_pa
     for reader in asked:
         assert reader.is_whole
         assert reader.seen[-1].event == "done"
-        assert reader.seen[-1].data["content"].endswith("t150 ")
+        assert reader.seen[-1].data["content"].endswith("t75 ")
     cut = [reader for reader in asked if reader.breaks]
     print(f"{len(asked)} asked, {len(cut)} of them cut; {asker.refusals} refused at first")
     assert cut
@@ -227,5 +227,5 @@ def check_logs(place: Place) -> None:
     for line in lines:
         assert line.startswith("Ferryline is running") or json.loads(line)["message"]
     everything = "\n".join(lines) + place.nginx.access_log.read_text()
-    for said in ("tokens 150", "News for all", "t149", SECRET_KEY, PASSWORD, "Bearer "):
+    for said in ("tokens 75", "News for all", "t74 ", SECRET_KEY, PASSWORD, "Bearer "):
         assert said not in everything

@@ -32,6 +32,15 @@ def free_port() -> int:
             return port
 
 
+def listens(port: int) -> bool:
+    """Whether anybody does, here. Cheap beside a client: it is asked many times in a start."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 class Site:
     """Our application under Daphne, or uvicorn. `url` answers once the block is entered."""
 
@@ -92,10 +101,8 @@ class Site:
         self.process.wait(STOP_SECONDS)
 
     def _answers(self) -> bool:
-        try:
-            # Cheap, for it is tried many times in a start.
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200
-        except (OSError, httpx.TransportError):
-            time.sleep(0.02)
-            return False
+        with suppress(httpx.TransportError):
+            if listens(self.port):
+                return httpx.get(f"{self.url}/healthz", timeout=1).status_code == 200
+        time.sleep(0.02)
+        return False

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.servers.model_server import ScriptedModelServer
-from tests.servers.site import ROOT, free_port
+from tests.servers.site import ROOT, free_port, listens
 from tests.sse import frames, read, text_of, wait_until
 from tests.start.steps import START_SECONDS, Installation, heed_ctrl_c
 
@@ -22,10 +22,10 @@ class Uvicorn:
     """The command that the README gives."""
 
     def __init__(self, installation: Installation, log: Path) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         self._log = log
-        options = ["--port", str(port), "--timeout-graceful-shutdown", "1"]
+        options = ["--port", str(self._port), "--timeout-graceful-shutdown", "1"]
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", *options, "chatsite.asgi:application"],
@@ -49,7 +49,8 @@ class Uvicorn:
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.output
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            url = f"{self.url}/readyz"
+            return listens(self._port) and httpx.get(url, timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
