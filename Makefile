@@ -23,10 +23,16 @@ QUICK := tests/docs tests/agent tests/providers tests/runs tests/pages tests/sec
 test-quick: develop ## Most of them, in two or three minutes: no browser, admin, faults or MCP
 	@$(VENV)/python -m pytest -n 4 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
 
-# What cannot differ there is left out: models, MCP and starting up; and what meets the database
-# through the same views as the rest does: the browser's but for one file, and most of security's.
+# What cannot differ there is left out: models, MCP and starting up; what meets the database through
+# the same views as the rest does: the browser's but for two tests, and most of security's; and what
+# hardly meets it: texts, files, forms, settings of an account, what a model answers.
 SECURITY := $(addprefix tests/security/test_,authorisation.py sessions.py sign_in.py sso.py tools.py)
-ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages tests/browser/test_answers.py $(SECURITY)
+TABS := $(addprefix tests/browser/test_answers.py::test_,\
+	two_tabs_show_the_same a_reload_in_mid_answer_goes_on_where_it_was)
+ALIKE := admin/test_difference admin/test_model_checks pages/test_account pages/test_input_form \
+	pages/test_markdown pages/test_models pages/test_static_files wire/test_model_trouble wire/test_openapi
+ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages $(TABS) $(SECURITY) \
+	$(ALIKE:%=--ignore=tests/%.py)
 
 test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
 	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone $(ON_POSTGRESQL)

@@ -72,6 +72,7 @@ def routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPatt
             yield prefix, pattern
 
 
+@pytest.mark.slow
 def test_the_admin_is_for_staff_who_may(
     alice: Person, dave: Person, pages: list[str], site: Site
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 from django.conf import settings as site_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
@@ -111,6 +112,7 @@ def _join(parts: list[str], filled: list[str]) -> Iterator[str]:
             yield httpx.QueryParams({"": filled[place]}).__str__()[1:]
 
 
+@pytest.mark.slow
 def test_nothing_that_is_sent_makes_it_fall_over(alice: Person, carol: Person) -> None:
     started = begin(alice.api, "[[call picture]][[then]][[text A ship]]")
     seen = read(alice.api, started["run_id"])
