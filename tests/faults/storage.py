@@ -1,18 +1,17 @@
 """An installation with a database of its own, for tests that break what it stands on."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
 from tests.faults.follower import Follower
 from tests.prepared import migrate
-from tests.servers.site import ROOT, Site
+from tests.servers.site import Site
 from tests.sse import begin, frames, wait_until
+from tests.start.steps import Installation
 
 CLIENT_SECONDS = 90
 SETTLE_SECONDS = 0.5
@@ -29,10 +28,10 @@ def install(database_url: str) -> str:
     """Prepare a database; the token of somebody in it."""
     migrate(database_url)
     environment = {"DATABASE_URL": database_url, "DJANGO_SUPERUSER_PASSWORD": "x y z 1 2 3"}
-    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", SETUP]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True, text=True
+    done = Installation(Path("/nowhere"), **environment).manage(
+        "shell", "--no-imports", "-c", SETUP
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
 
 

@@ -11,7 +11,7 @@ from tests.start.steps import START_SECONDS, Installation, Serving
 Start = Callable[..., Serving]
 
 
-def test_the_printed_address_answers_at_once_and_the_printed_admin_signs_in(
+def test_the_printed_address_answers_at_once_the_printed_admin_signs_in_and_a_kill_ends_all(
     serve: Start, installation: Installation
 ) -> None:
     name = re.search(r"name:\s+(\S+)", installation.printed)
@@ -30,6 +30,11 @@ def test_the_printed_address_answers_at_once_and_the_printed_admin_signs_in(
         assert browser.post("/accounts/login/", data=form).status_code == 302
         assert browser.get("/admin/").status_code == 200
     assert len(serving.output.splitlines()) == 1
+
+    # With the demo tools, which are a process of their own.
+    assert len(serving.processes) == 2
+    serving.kill()
+    assert serving.still_running() == []
 
 
 def test_ctrl_c_ends_everything_while_an_answer_streams(
@@ -60,16 +65,6 @@ def test_ctrl_c_ends_everything_while_an_answer_streams(
     ) as stream:
         results = [line for line in stream.iter_lines() if '"outcome": "lost"' in line]
     assert len(results) == 1
-
-
-def test_a_killed_server_takes_its_demo_tools_along(serve: Start) -> None:
-    serving = serve()
-    serving.get("/healthz")
-    assert len(serving.processes) == 2
-
-    serving.kill()
-
-    assert serving.still_running() == []
 
 
 def test_without_the_demo_tools_one_process_starts_and_ends(serve: Start) -> None:

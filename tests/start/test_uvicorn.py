@@ -1,5 +1,6 @@
 """uvicorn in place of Daphne: it begins, streams, speaks WebSocket, and ends as it should."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -85,7 +86,11 @@ def program(uvicorn: Uvicorn, installation: Installation) -> Iterator[httpx.Clie
         yield client
 
 
-def test_it_streams_and_ctrl_c_ends_it_well(uvicorn: Uvicorn, program: httpx.Client) -> None:
+def test_it_streams_speaks_websocket_and_ctrl_c_ends_it_well(
+    uvicorn: Uvicorn, program: httpx.Client
+) -> None:
+    # By our consumer; without a library for WebSockets it would be a 404.
+    assert asyncio.run(refusal_of_websocket(uvicorn)) == 403
     with program.stream("POST", "/chat/stream", json={"message": "Hello"}) as response:
         seen = list(frames(response))
     code = uvicorn.end(signal.SIGINT)
@@ -95,6 +100,13 @@ def test_it_streams_and_ctrl_c_ends_it_well(uvicorn: Uvicorn, program: httpx.Cli
     assert text_of(seen) == seen[-1].data["content"] != ""
     assert code == 0
     assert "Traceback" not in uvicorn.output
+
+
+async def refusal_of_websocket(uvicorn: Uvicorn) -> int:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(f"{uvicorn.url}/ws/".replace("http", "ws"))
+    return refused.value.status
 
 
 def test_an_open_answer_goes_on_in_the_next_process(
@@ -113,12 +125,3 @@ def test_an_open_answer_goes_on_in_the_next_process(
     assert "Application shutdown complete." in uvicorn.output
     assert [frame.id for frame in went_on] == list(range(1, len(went_on) + 1))
     assert went_on[-1].event == "step_restarted"
-
-
-async def test_it_speaks_websocket(uvicorn: Uvicorn) -> None:
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{uvicorn.url}/ws/".replace("http", "ws"))
-
-    # By our consumer; without a library for WebSockets it would be a 404.
-    assert refused.value.status == 403
