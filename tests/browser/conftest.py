@@ -86,9 +86,12 @@ def carols_session(carol: Person, session_of: Callable[[Person], dict[str, Any]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_context(
-    browser: Browser, site: Site, alices_session: dict[str, Any]
+    browser: Browser, site: Site, new_site: object, alices_session: dict[str, Any]
 ) -> AsyncIterator[NewContext]:
-    """Contexts in which Alice is signed in. Whatever a page complains about fails the test."""
+    """Contexts in which Alice is signed in. Whatever a page complains about fails the test.
+
+    They close before any site of `new_site`, which a page would complain about.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
     allowed: list[str] = []
