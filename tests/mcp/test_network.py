@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 import pytest
@@ -13,11 +13,13 @@ from chat.mcp.http.network import (
     IS_FORBIDDEN,
     IS_PLAIN,
     IS_PRIVATE,
+    KEEPALIVE_SECONDS,
     UNKNOWN,
     AddressRefused,
     Guard,
     GuardedTransport,
     Reach,
+    look_up,
     origin_of,
     reach_of,
 )
@@ -248,3 +250,25 @@ def test_the_guard_trusts_what_the_deployment_named_however_it_is_written() -> N
     assert origin_of("https://tools.example/mcp") == ("tools.example", 443)
     assert origin_of("http://[::1]/mcp") == ("::1", 80)
     assert origin_of("https://user:secret@bücher.example/") == ("xn--bcher-kva.example", 443)
+
+
+async def test_a_quiet_connection_is_left_before_servers_close_it() -> None:
+    visitors: list[str] = []
+
+    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitors.append("")
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        writer.close()
+
+    async with await asyncio.start_server(visited, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        transport = GuardedTransport(trusting(url, look_up))
+        async with httpx2.AsyncClient(transport=transport) as http:
+            for _ in range(2):
+                await http.get(url)
+            assert len(visitors) == 1
+            await asyncio.sleep(KEEPALIVE_SECONDS + 0.1)
+            await http.get(url)
+            assert len(visitors) == 2

@@ -19,6 +19,10 @@ from typing import Any
 import httpcore2
 import httpx2
 
+# Less than servers keep a quiet connection (uvicorn and Node 5 s, gunicorn 2): a call that is sent
+# while it is being closed may or may not have been executed.
+KEEPALIVE_SECONDS = 1
+
 LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
 Origin = tuple[str, int]
 
@@ -140,7 +144,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
             ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
+            keepalive_expiry=KEEPALIVE_SECONDS,
             network_backend=backend,
         )
 
