@@ -47,11 +47,11 @@ def _migrated(environment: Mapping[str, str]) -> Path:
 def _migrate_postgresql(url: str, environment: Mapping[str, str], dump: str, psql: str) -> None:
     """The first is migrated, the others are what it was then."""
     with _locked():
-        wanted = CACHE / f"{_state()}.sql"
+        wanted = CACHE / f"{_state()}.postgresql"
         if not wanted.exists():
-            _forget("*.sql*")
+            _forget("*.postgresql*")
             _run(url, environment)
-            made = wanted.with_suffix(".sql-made")
+            made = wanted.with_suffix(".postgresql-made")
             subprocess.run([dump, f"--file={made}", url], check=True)
             made.rename(wanted)
             return
