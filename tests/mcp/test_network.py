@@ -253,14 +253,17 @@ def test_the_guard_trusts_what_the_deployment_named_however_it_is_written() -> N
 
 
 async def test_a_quiet_connection_is_left_before_servers_close_it() -> None:
-    visitors: list[str] = []
+    visits: list[asyncio.Task[None]] = []
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visitors.append("")
+        visits.append(asyncio.ensure_future(serve(reader, writer)))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(visited, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -268,7 +271,8 @@ async def test_a_quiet_connection_is_left_before_servers_close_it() -> None:
         async with httpx2.AsyncClient(transport=transport) as http:
             for _ in range(2):
                 await http.get(url)
-            assert len(visitors) == 1
+            assert len(visits) == 1
             await asyncio.sleep(KEEPALIVE_SECONDS + 0.1)
             await http.get(url)
-            assert len(visitors) == 2
+            assert len(visits) == 2
+        await asyncio.wait_for(asyncio.gather(*visits), 5)
