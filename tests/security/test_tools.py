@@ -10,11 +10,23 @@ from tests.admin.steps import post
 from tests.people import Person
 from tests.servers.bare_mcp_server import BareMCPServer
 from tests.servers.model_server import ScriptedModelServer
-from tests.sse import ask
+from tests.sse import ask, wait_until
 
 AddServer = Callable[..., MCPServer]
 KEPT = {"name": "kept", "description": "Bob's own.", "inputSchema": {"type": "object"}}
 INVENTED = {"type": "function", "function": {"name": "invented", "parameters": {}}}
+
+
+def names_in(model_server: ScriptedModelServer, first: int) -> set[str]:
+    """The tools that the model was told of, from this request on."""
+    asked = [body for _, body in model_server.requests[first:]]
+    return {tool["function"]["name"] for body in asked for tool in body.get("tools", ())}
+
+
+def offered_to(person: Person, model_server: ScriptedModelServer) -> set[str]:
+    before = len(model_server.requests)
+    ask(person.api, "[[text hello]]")
+    return names_in(model_server, before)
 
 
 def test_what_a_client_names_is_neither_offered_nor_called(
@@ -23,6 +35,8 @@ def test_what_a_client_names_is_neither_offered_nor_called(
     with BareMCPServer([KEPT]) as server:
         row = add_server(bob, server.url)
         ask(bob.api, "[[text hello]]")
+        # A server that is busy with another test may be away for a moment.
+        wait_until(lambda: "echo" in offered_to(alice, model_server), 15, "her tools are there")
         body = {"servers": [row.slug, "main"], "tools": [INVENTED], "tool_choice": "required"}
         calls = f"[[call kept]][[call {row.slug}__kept]][[call invented]][[then]][[text No.]]"
         before = len(model_server.requests)
@@ -32,8 +46,7 @@ def test_what_a_client_names_is_neither_offered_nor_called(
         if response.status_code == 400:  # Her list has a server in it that she may not use.
             ask(alice.api, calls)
         assert "kept" not in server.calls
-    asked = [body for _, body in model_server.requests[before:]]
-    offered = {tool["function"]["name"] for body in asked for tool in body.get("tools", ())}
+    offered = names_in(model_server, before)
     assert "echo" in offered
     assert not {name for name in offered if "kept" in name or "invented" in name}
     rows = ToolRun.objects.filter(owner=alice.user)
