@@ -111,5 +111,5 @@ def _pause(error: ProviderError, attempt: int) -> float | None:
     if error.feedback:
         return 0
     # Not all at the same moment: others were refused with us.
-    jitter = random.uniform(1, 1.3)  # noqa: S311
+    jitter = random.uniform(1, 1.3)  # noqa: S311 (no secret)
     return max(asked_for, float(FIRST_WAIT_SECONDS * 3**attempt)) * jitter

@@ -80,7 +80,7 @@ def _fill(archive: ZipFile) -> Manifest:
 def _write_rows(archive: ZipFile, model: rows.Model) -> int:
     count = 0
     with archive.open(_member(model), "w", force_zip64=True) as file:
-        for count, line in enumerate(rows.lines(model), 1):  # noqa: B007
+        for count, line in enumerate(rows.lines(model), 1):  # noqa: B007 (used after it)
             file.write(line)
     return count
 

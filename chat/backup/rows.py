@@ -44,7 +44,7 @@ def store(model: Model, rows: Iterable[bytes]) -> int:
     fields, quote = columns(model), connection.ops.quote_name
     into = ", ".join(quote(str(field.column)) for field in fields)
     values = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({into}) VALUES ({values})"  # noqa: S608
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({into}) VALUES ({values})"  # noqa: S608 (our names)
     count, waiting = 0, iter(rows)
     with connection.cursor() as cursor:
         while batch := [_values(fields, line) for line in islice(waiting, AT_ONCE)]:
