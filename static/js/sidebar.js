@@ -11,11 +11,11 @@ const end = new IntersectionObserver(grow, { root: list, rootMargin: "200px" });
 let shown = new URLSearchParams(location.search).get("shown") ?? 0;
 let isFetching = false;
 let isStale = false;
-let wasAway = false; // Announcements may have been missed.
+let wasAway = false; // Announcements may have been missed; the socket opens after the page.
 
 document.addEventListener("conversation-moved", refresh);
 document.addEventListener("conversations-stale", ({ detail }) => {
-  wasAway ||= Boolean(detail?.isAfterOutage);
+  wasAway ||= Boolean(detail?.wasAway);
   refresh();
 });
 document.addEventListener("message-accepted", refresh);
@@ -68,14 +68,18 @@ async function refresh() {
 }
 
 function put(content) {
-  const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  const row = focused?.closest("li")?.dataset.conversation;
-  const rows = list.querySelectorAll("li").length;
-  list.replaceChildren(content);
-  for (const link of list.querySelectorAll("li > a")) {
+  const fresh = list.cloneNode();
+  fresh.append(content);
+  for (const link of fresh.querySelectorAll("li > a")) {
     if (link.pathname === location.pathname) entitle(link);
   }
   wasAway = false;
+  // A press that has begun on a row ends there, if nothing moved.
+  if (fresh.innerHTML.trim() === list.innerHTML.trim()) return;
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const row = focused?.closest("li")?.dataset.conversation;
+  const rows = list.querySelectorAll("li").length;
+  list.replaceChildren(...fresh.childNodes);
   if (row) list.querySelector(`[data-conversation="${row}"] ${focused.localName}`)?.focus();
   // From "More chats" it goes on with the first of them.
   else if (focused) list.querySelectorAll("li > a")[rows]?.focus();

@@ -7,8 +7,8 @@ let attempt = 0;
 export function openSocket() {
   const socket = new WebSocket(new URL("/ws/", location.href.replace(/^http/, "ws")));
   socket.addEventListener("open", () => {
-    // What moved while we were away was not announced to us.
-    if (attempt) tell("conversations-stale", { isAfterOutage: true });
+    // What moved since the page was made, or while we were away, was not announced to us.
+    tell("conversations-stale", { wasAway: true });
     attempt = 0;
   });
   socket.addEventListener("message", (event) => tell("conversation-moved", JSON.parse(event.data)));

@@ -1,11 +1,12 @@
 """The list of conversations: it grows, it is a drawer on a phone, and it tells the news."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Have, NewContext
 from tests.browser.steps import choose, ended, side, titles
@@ -92,6 +93,40 @@ async def test_what_others_start_is_seen_live_and_is_news_until_it_was_read(
     await expect(side(other).get_by_title("Answering")).to_have_count(0)
     await expect(side(other).get_by_title("New answer")).to_have_count(0)
     await expect(side(page).get_by_title("New answer")).to_have_count(0)
+
+
+async def test_what_began_before_the_page_could_hear_of_it_is_seen(
+    three: list[str], api: httpx.AsyncClient, page: Page
+) -> None:
+    may_open = asyncio.Event()
+
+    async def open_later(socket: WebSocketRoute) -> None:
+        await may_open.wait()
+        socket.connect_to_server()
+
+    await page.route_web_socket("**/ws/", open_later)
+    await page.goto("/")
+    await expect(titles(page)).to_have_text(["Herons", "Beavers", "Otters"])
+    asked = await begin(api, "/api/conversations/")
+
+    may_open.set()
+
+    await expect(side(page).get_by_role("link", name="Afar")).to_be_visible()
+    await api.post(f"/api/runs/{asked['run_id']}/cancellations/")
+
+
+async def test_a_row_stays_under_the_pointer_where_nothing_moved(
+    three: list[str], page: Page
+) -> None:
+    await page.goto("/")
+    row = await titles(page).first.element_handle()
+
+    # That one is asked for again says that the answer before was put in its place.
+    for _ in range(2):
+        async with page.expect_response("**/sidebar/*"):
+            await page.evaluate("document.dispatchEvent(new Event('conversations-stale'))")
+
+    assert await row.evaluate("(row) => row.isConnected")
 
 
 async def begin(api: httpx.AsyncClient, url: str) -> dict[str, str]:
