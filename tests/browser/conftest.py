@@ -34,6 +34,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # None is started in advance, in which no test will ever show a page.
+    "--renderer-process-limit=1",
 ]
 
 # A machine that is busy with the rest of the suite takes its time.
