@@ -1,25 +1,20 @@
-"""Conversations: what is asked in them, and which branch of what was said is shown."""
+"""Conversations: how they are listed, and which branch of what was said in them is shown."""
 
 import uuid
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chat.errors import RunActive
-from chat.models.limits import check_start
 from chat.models.messages import Message, Tree
-from chat.models.preferences import Preferences
-from chat.models.quotas import Allowance
-from chat.models.rows import insert
 from chat.models.runs import ACTIVE_STATUSES, AgentRun
-from chat.text import say, title_of
+from chat.text import say
 
 # How long a deleted conversation can be brought back; then it is gone for good.
 UNDO_SECONDS = 3600
@@ -115,138 +110,6 @@ class Conversation(models.Model):
         is_on_offer = self.model_name in settings.LLM_MODELS
         return self.model_name if is_on_offer else settings.LLM_MODEL
 
-    @classmethod
-    def begin(
-        cls,
-        owner,
-        text: str,
-        *,
-        system_prompt: str | None = None,
-        model_name: str = "",
-        servers_off: list[str] | None = None,
-        **run_fields: Any,
-    ) -> AgentRun:
-        """A new conversation with its first question, in one transaction. See `ask`.
-
-        Without a `system_prompt` it gets the one that its owner chose for all; "" is none.
-        """
-        if system_prompt is None:
-            system_prompt = Preferences.system_prompt_of(owner.pk)
-        conversation = cls(
-            owner=owner,
-            title=title_of(settings.REDACTION.text(text)),
-            system_prompt=system_prompt,
-            seen_at=timezone.now(),
-        )
-        conversation.is_new = True
-        conversation._choose(model_name, servers_off)
-        with transaction.atomic():
-            allowance = check_start(owner.pk)
-            insert(conversation)
-            question = conversation._add_question(text, None)
-            return conversation._add_run(question, allowance, run_fields)
-
-    def ask(
-        self,
-        text: str,
-        *,
-        replaces: int | None = None,
-        model_name: str = "",
-        servers_off: list[str] | None = None,
-        **run_fields: Any,
-    ) -> AgentRun:
-        """Store the question and its run, in one transaction.
-
-        It follows the end of the branch that is shown; with `replaces`, a question of here, it is
-        another version of that one. `model_name` (one of settings.LLM_MODELS) and `servers_off`
-        (slugs) are the conversation's from now on; an archived one is back in the list.
-        `run_fields`: of AgentRun.
-        Raises RunActive if an answer is in progress here, QuotaExceeded past the person's limits,
-        DoesNotExist (also of Message) if it was deleted meanwhile, IntegrityError for a known
-        `idempotency_key`; nothing is stored then.
-        """
-
-        def question() -> Message:
-            follows = self._question(replaces).parent_id if replaces else self.end()
-            self.current_id = None
-            return self._add_question(text, follows)
-
-        return self._start(question, model_name, servers_off, run_fields)
-
-    def regenerate(
-        self,
-        message_id: int,
-        *,
-        model_name: str = "",
-        servers_off: list[str] | None = None,
-        **run_fields: Any,
-    ) -> AgentRun:
-        """Have a question of here answered once more. Otherwise as `ask`."""
-
-        def question() -> Message:
-            self.current = self._question(message_id)
-            return self.current
-
-        return self._start(question, model_name, servers_off, run_fields)
-
-    def _start(
-        self,
-        question: Callable[[], Message],
-        model_name: str,
-        servers_off: list[str] | None,
-        run_fields: Mapping[str, Any],
-    ) -> AgentRun:
-        here = Conversation.objects.filter(pk=self.pk, deleted_at=None)
-        with transaction.atomic():
-            # First: who deletes it now waits, and then sees the run; and nobody else asks here.
-            if not here.update(updated_at=timezone.now(), archived_at=None):
-                raise Conversation.DoesNotExist
-            # Asked, and not left to the constraint: the row of an active run may be locked by a
-            # journal that is ending it, and waits for this conversation.
-            self._check_at_rest()
-            allowance = check_start(self.owner_id)
-            self.current_id = was = here.values_list("current_id", flat=True).get()
-            message = question()
-            if self._choose(model_name, servers_off) or self.current_id != was:
-                self.save(update_fields=["model_name", "servers_off", "current"])
-            return self._add_run(message, allowance, run_fields)
-
-    def _check_at_rest(self) -> None:
-        if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
-            raise RunActive(say("An answer is still in progress in this conversation."))
-
-    def _question(self, message_id: int) -> Message:
-        return self.messages.get(pk=message_id, role=Message.Role.USER)
-
-    def _add_question(self, text: str, follows: int | None) -> Message:
-        content = settings.REDACTION.text(text)
-        message = Message(
-            conversation=self, role=Message.Role.USER, content=content, parent_id=follows
-        )
-        insert(message)
-        return message
-
-    def _add_run(
-        self, message: Message, allowance: Allowance, run_fields: Mapping[str, Any]
-    ) -> AgentRun:
-        run = AgentRun(
-            conversation=self,
-            owner_id=self.owner_id,
-            message=message,
-            model_name=self.current_model_name,
-            **run_fields,
-        )
-        insert(run)
-        run.allowance = allowance
-        return run
-
-    def _choose(self, model_name: str, servers_off: list[str] | None) -> bool:
-        """Whether anything is different now."""
-        before = self.model_name, self.servers_off
-        self.model_name = model_name or self.model_name
-        self.servers_off = self.servers_off if servers_off is None else servers_off
-        return before != (self.model_name, self.servers_off)
-
     def change(
         self,
         *,
@@ -264,7 +127,7 @@ class Conversation(models.Model):
         changed: dict[str, Any] = {}
         if current_message_id is not None:
             changed["current"] = self.messages.get(pk=current_message_id)
-            self._check_at_rest()
+            self.check_at_rest()
         if title is not None:
             changed |= {"title": title, "title_source": self.TitleSource.PERSON}
         if system_prompt is not None:
@@ -277,6 +140,18 @@ class Conversation(models.Model):
             setattr(self, name, value)
         if changed:
             self.save(update_fields=list(changed))
+
+    def choose(self, model_name: str, servers_off: list[str] | None) -> bool:
+        """From now on; empty and None: as it was. Whether anything is different now, not stored."""
+        before = self.model_name, self.servers_off
+        self.model_name = model_name or self.model_name
+        self.servers_off = self.servers_off if servers_off is None else servers_off
+        return before != (self.model_name, self.servers_off)
+
+    def check_at_rest(self) -> None:
+        """Raises RunActive while an answer is in progress."""
+        if self.runs.filter(status__in=ACTIVE_STATUSES).exists():
+            raise RunActive(say("An answer is still in progress in this conversation."))
 
     def end(self) -> int | None:
         """The last message of the branch that is shown; None where nothing was said.

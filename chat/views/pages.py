@@ -16,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from chat.errors import ChatError, QuotaExceeded, RunActive
 from chat.forms import MessageForm
 from chat.language import told
-from chat.models import AgentRun, Conversation, Message, Preferences
+from chat.models import AgentRun, Conversation, Message, Preferences, questions
 from chat.runs import changes, supervisor
 from chat.runs.pool import in_pool, in_writer
 from chat.views.access import person
@@ -137,12 +137,12 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         ours = supervisor.as_ours()
         options = {"model_name": model_name, "servers_off": off, **ours}
         if conversation is None:
-            store = partial(Conversation.begin, request.user, text, **options)
+            store = partial(questions.begin, request.user, text, **options)
         elif key := form.cleaned_data["regenerates"]:
-            store = partial(conversation.regenerate, key, **options)
+            store = partial(questions.regenerate, conversation, key, **options)
         else:
             options["replaces"] = form.cleaned_data["replaces"]
-            store = partial(conversation.ask, text, **options)
+            store = partial(questions.ask, conversation, text, **options)
         stored = await supervisor.begin(lambda: (store(), True))
     except BadRequest as error:
         return await _refuse(request, conversation, str(error), status=400)

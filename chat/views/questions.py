@@ -7,7 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 
 from chat.errors import RunActive
-from chat.models import AgentRun, Conversation, Message
+from chat.models import AgentRun, Conversation, Message, questions
 from chat.runs import supervisor
 from chat.views.access import ApiRequest
 from chat.views.bodies import Question, read_question
@@ -46,13 +46,13 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
         if conversation_id is None:
             if question.replaces or question.regenerates:
                 raise Message.DoesNotExist
-            begin = Conversation.begin
-            run = begin(owner, question.message, system_prompt=question.system_prompt, **options)
-            return run, True
+            options["system_prompt"] = question.system_prompt
+            return questions.begin(owner, question.message, **options), True
         conversation = Conversation.objects.of(owner).get(pk=conversation_id)
         if question.regenerates:
-            return conversation.regenerate(question.regenerates, **options), True
-        return conversation.ask(question.message, replaces=question.replaces, **options), True
+            return questions.regenerate(conversation, question.regenerates, **options), True
+        options["replaces"] = question.replaces
+        return questions.ask(conversation, question.message, **options), True
     except (IntegrityError, RunActive):
         # The same key at the same moment: the other request was first.
         if earlier := _earlier(owner, question):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from chat import events
 from chat.errors import Restarting, RunActive
-from chat.models import ACTIVE_STATUSES, AgentRun, Conversation, RunStatus
+from chat.models import ACTIVE_STATUSES, AgentRun, Conversation, RunStatus, questions
 from chat.runs import supervisor
 from chat.runs.effects import of_ending
 from chat.runs.engine import engine
@@ -118,14 +118,14 @@ async def test_a_process_that_has_ended_takes_no_questions(alice: Person) -> Non
     with pytest.raises(Restarting, match=r"The server is restarting\. Please try again"):
         supervisor.check_open()
     with pytest.raises(Restarting):
-        await supervisor.begin(lambda: (Conversation.begin(alice.user, "Hello"), True))
+        await supervisor.begin(lambda: (questions.begin(alice.user, "Hello"), True))
 
     assert engine() is house
     assert await in_pool(runs_of, alice) == []
 
 
 def test_a_question_does_not_wait_for_the_answer_that_is_being_ended(alice: Person) -> None:
-    run = Conversation.begin(alice.user, "First", **supervisor.as_ours())
+    run = questions.begin(alice.user, "First", **supervisor.as_ours())
     is_open, may_go_on = threading.Event(), threading.Event()
     done = events.done("", finish_reason="stop", usage={})
     part = Slice(run.pk, 1, 1, rows=[(1, done.kind, done.to_json(), time.time())])
@@ -140,7 +140,7 @@ def test_a_question_does_not_wait_for_the_answer_that_is_being_ended(alice: Pers
         ending = threads.submit(closing, lambda: write([part]))
         assert is_open.wait(AT_ONCE_SECONDS)
         second = Conversation.objects.get(pk=run.conversation_id)
-        asking = threads.submit(closing, lambda: second.ask("Second"))
+        asking = threads.submit(closing, lambda: questions.ask(second, "Second"))
         wait_until(lambda: asking.done() or is_waiting(), what="the question is at its lock")
         may_go_on.set()
 

@@ -12,7 +12,7 @@ from django.db import connections
 from chat import events
 from chat.errors import RunLost
 from chat.events import ChatEvent
-from chat.models import AgentRun, Conversation
+from chat.models import AgentRun, questions
 from chat.runs import supervisor
 from chat.runs.engine import Engine, engine
 from chat.runs.feed import follow
@@ -36,7 +36,7 @@ async def house() -> AsyncIterator[Engine]:
 def taken_over() -> AgentRun:
     """A run that has begun here; another process has gone on with it, up to event 3."""
     owner, _ = get_user_model().objects.get_or_create(username="feed")
-    run = Conversation.begin(owner, "?", **supervisor.as_ours())
+    run = questions.begin(owner, "?", **supervisor.as_ours())
     AgentRun.objects.filter(pk=run.pk).update(lease=2)
     connections.close_all()
     return run
