@@ -2,12 +2,18 @@
 
 import os
 
+from django.core.exceptions import ImproperlyConfigured
+
 from chatsite.handler import get_handler
+from chatsite.refusals import refuse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
-django_application = get_handler()
+try:
+    django_application = get_handler()
 
-# Models can be imported only once Django is set up.
-from chatsite.application import build  # noqa: E402
+    # Models can be imported only once Django is set up.
+    from chatsite.application import build
 
-application = build(django_application)
+    application = build(django_application)
+except ImproperlyConfigured as error:
+    refuse(error)

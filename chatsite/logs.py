@@ -19,6 +19,17 @@ from chat import log_ids
 SHORTEST_SECRET = 8
 # PostgreSQL's, from the word to the end of what it quotes.
 QUOTED_ROW = re.compile(r"(?s)\nDETAIL: .*?(?=\n\n|\nCONTEXT: |\nThe above|\Z)")
+# Loggers of what anybody may send and Django refuses.
+TURNED_AWAY = tuple(
+    f"django.security.{name}"
+    for name in (
+        "DisallowedHost",
+        "RequestDataTooBig",
+        "SuspiciousMultipartForm",
+        "TooManyFieldsSent",
+        "TooManyFilesSent",
+    )
+)
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 
 
@@ -60,6 +71,15 @@ class JsonLines(Lines):
         return json.dumps(line)
 
 
+class TurnedAway(logging.Filter):
+    """Worth a line, and no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = None
+        return True
+
+
 def configuration(line_format: str, secrets: list[str]) -> dict[str, Any]:
     """For `LOGGING`: everything goes to stderr, as "text" or as "json"."""
     return {
@@ -69,6 +89,7 @@ def configuration(line_format: str, secrets: list[str]) -> dict[str, Any]:
             "text": {"()": "chatsite.logs.Lines", "secrets": secrets},
             "json": {"()": "chatsite.logs.JsonLines", "secrets": secrets},
         },
+        "filters": {"turned away": {"()": "chatsite.logs.TurnedAway"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -81,6 +102,7 @@ def configuration(line_format: str, secrets: list[str]) -> dict[str, Any]:
             "chat": {"level": "INFO"},
             # Every 404 of a scanner is not worth a line.
             "django.request": {"level": "ERROR"},
+            **{name: {"filters": ["turned away"]} for name in TURNED_AWAY},
             "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             # Addresses have what people search for; the proxy's log has the rest.
             "uvicorn.access": {"handlers": [], "level": "WARNING"},

@@ -1,9 +1,13 @@
 """Combinations of settings that would lose or give away something: refused at the start."""
 
+import multiprocessing
 import os
 import re
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 # SQLite's write-ahead log is shared memory: of one machine.
 NETWORK = re.compile(
@@ -64,3 +68,11 @@ def writable_programs(config: Path) -> str:
 
 def mounts() -> str:
     return MOUNTS.read_text(errors="replace") if MOUNTS.exists() else ""
+
+
+def refuse(problem: Exception) -> NoReturn:
+    """End this process with one sentence, whatever server it is of."""
+    # uvicorn would start a worker that ends again and again, for ever.
+    if (manager := multiprocessing.parent_process()) and manager.pid:
+        os.kill(manager.pid, signal.SIGTERM)
+    sys.exit(f"Configuration: {problem}")

@@ -77,7 +77,9 @@ async def _find(person: Any, pk: UUID) -> InputRequest | None:
 
 def _shown(asked: InputRequest) -> Asked:
     """As the rail shows it. Where it stands there is known to the page that asks."""
-    is_open = asked.state == InputRequest.State.OPEN and asked.expires_at > timezone.now()
+    is_answered = asked.state != InputRequest.State.OPEN
+    # Whose process died before it could note that it had expired, is over all the same.
+    is_open = not is_answered and asked.expires_at > timezone.now()
     data = {
         "id": str(asked.pk),
         "server": asked.server_name,
@@ -86,7 +88,7 @@ def _shown(asked: InputRequest) -> Asked:
         "mode": asked.mode,
         "schema": asked.schema,
         "url": asked.url,
-        "action": None if is_open else asked.state,
+        "action": asked.state if is_answered else None,
     }
     return Asked(step=0, data=data, is_open=is_open)
 

@@ -104,7 +104,7 @@ def test_an_answer_that_ends_while_it_is_read_has_all_its_details(alice: Person)
 
 
 def test_a_name_that_is_not_ours_is_told_so(alice: Person) -> None:
-    elsewhere = {"Host": "elsewhere.example"}
+    elsewhere, said = {"Host": "elsewhere.example"}, len(alice.site.log)
 
     page = alice.http.get("/", headers=elsewhere)
     assert page.status_code == 400
@@ -114,6 +114,11 @@ def test_a_name_that_is_not_ours_is_told_so(alice: Person) -> None:
     answer = alice.api.get("/api/conversations/", headers=elsewhere)
     assert answer.status_code == 400
     assert answer.json()["code"] == "BAD_REQUEST"
+    # Anybody may do that: a line each, and no alarm.
+    told = alice.site.log[said:]
+    assert told.count("WARNING django.security.DisallowedHost: Invalid HTTP_HOST header") == 2
+    assert "Traceback" not in told
+    assert "ERROR" not in told
 
 
 def test_only_the_last_turns_are_shown_at_first(alice: Person) -> None:

@@ -125,3 +125,20 @@ def test_an_open_answer_goes_on_in_the_next_process(
     assert "Application shutdown complete." in uvicorn.output
     assert [frame.id for frame in went_on] == list(range(1, len(went_on) + 1))
     assert went_on[-1].event == "step_restarted"
+
+
+def test_workers_that_may_not_start_say_why_and_end_it_all(installation: Installation) -> None:
+    command = [sys.executable, "-m", "uvicorn", "chatsite.asgi:application", "--workers", "2"]
+
+    ended = subprocess.run(
+        [*command, "--port", str(free_port())],
+        cwd=ROOT,
+        env=installation.environment | {"REDIS_URL": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+
+    assert "set REDIS_URL" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -4,10 +4,12 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from chat.models import InputRequest, MCPServer, ToolRun
 from tests.people import Person
@@ -142,6 +144,19 @@ def test_nobody_is_waited_for_for_ever(
 
         assert result_of(alice, started["run_id"]) == "Not booked: cancel"
         assert answer(alice, question, "accept", content=ALICE).status_code == 409
+
+
+def test_what_expired_while_nobody_took_note_is_over(owner: Person) -> None:
+    _, question = asked(owner)
+    row = InputRequest.objects.filter(pk=question.data["id"])
+    row.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    shown = owner.http.get(f"/inputs/{question.data['id']}/")
+
+    assert shown.status_code == 200
+    assert "Not answered." in shown.text
+    assert "<form" not in shown.text
+    assert answer(owner, question, "accept", content=ALICE).status_code == 409
 
 
 def test_a_stopped_run_asks_nothing_any_more(owner: Person) -> None:
