@@ -13,6 +13,7 @@ import httpx
 
 from tests.servers.programs import find
 from tests.servers.site import ROOT, free_port, listens
+from tests.servers.spawner import Program
 from tests.sse import wait_until
 
 DEPLOY = ROOT / "deploy"
@@ -45,11 +46,12 @@ class Service:
         self._log = folder / f"{self.port}.log"
         self._pid = folder / f"{self.port}.pid"
         unit = (DEPLOY / "ferryline@.service").read_text().replace("%i", str(self.port))
-        self._command = shlex.split(re.findall(r"^ExecStart=(.*)", unit, re.MULTILINE)[0])
-        self._command[0] = str(ROOT / self._command[0].removeprefix("/opt/ferryline/"))
+        command = re.findall(r"^ExecStart=(.*)", unit, re.MULTILINE)[0]
+        python, script, *self._arguments = shlex.split(command)
+        assert (python, script) == ("/opt/ferryline/.venv/bin/python", "manage.py")
         own = re.findall(r"^Environment=(.*)", unit, re.MULTILINE)[0].split()
         self._environment = os.environ | environment | dict(pair.split("=", 1) for pair in own)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,9 +74,7 @@ class Service:
 
     def start(self) -> None:
         with self._log.open("a") as log:
-            self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
+            self.process = Program("manage", self._arguments, self._environment, log)
 
     def stop(self) -> int:
         assert self.process
