@@ -40,11 +40,12 @@ def main() -> int:
     """0 where nothing was violated."""
     options = arguments()
     numbers = [options.only] if options.only is not None else list(range(options.rounds))
+    chosen = range(LANES) if options.lane is None else [options.lane]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ferryline-crash-")))
         lanes = [
             (stack.enter_context(database(options.database, folder, lane)), numbers[lane::LANES])
-            for lane in range(LANES)
+            for lane in chosen
             if numbers[lane::LANES]
         ]
         with ThreadPoolExecutor(LANES) as threads:
@@ -52,13 +53,14 @@ def main() -> int:
                 lambda lane: list(play(options.seed, lane[0], lane[1], folder)), lanes
             )
             rounds = [one for lane in played for one in lane]
-    return told(rounds, len(numbers))
+    return told(rounds, sum(len(numbers) for _, numbers in lanes))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.crash")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", type=int, metavar="NUMBER", help="play this round alone")
+    parser.add_argument("--lane", type=int, choices=range(LANES), help="play this one's rounds")
     parser.add_argument("--seed", default=str(random.randrange(10**6)))
     parser.add_argument(
         "--database", default="", help="a PostgreSQL server's URL; databases are made on it"
