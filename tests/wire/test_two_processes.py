@@ -46,7 +46,7 @@ def pair(
 def test_a_reader_elsewhere_is_hardly_later(alice: Person, pair: tuple[Site, Site]) -> None:
     here, there = pair
     with httpx.Client(base_url=here.url, headers=alice.headers) as api:
-        run_id = begin(api, "[[tokens 200 delay 20]]")["run_id"]
+        run_id = begin(api, "[[tokens 120 delay 20]]")["run_id"]
 
     with (
         Follower(here.url, alice.headers, run_id) as near,
