@@ -157,7 +157,8 @@ async def test_the_admin_breaks_no_rule(
     for url in ADMIN_PAGES:
         await look(f"/admin/{url}", f"/admin/{url}")
     await page.goto("/admin/chat/toolrun/")
-    await page.locator("#result_list tbody th a").first.click()
+    async with page.expect_navigation():
+        await page.locator("#result_list tbody th a").first.click()
     await look("a tool run in the log")
 
     assert not examined.found, "\n".join(examined.found)

@@ -24,9 +24,9 @@ from tests.servers.site import ROOT, free_port
 
 START_SECONDS = 30
 STOP_SECONDS = 30
-# These rounds begin with a death at a random moment; the others take the points in turn, so that
-# twenty take all of them.
-FREE_EVERY = 5
+# Rounds take the points in turn, so that twenty take all of them; as many then begin with a death
+# at a random moment.
+FREE = 5
 HANDING_OVER = ("before_give_up", "after_give_up")
 
 
@@ -48,18 +48,19 @@ def deaths(chance: random.Random, number: int) -> list[Death]:
     """How the server dies in a round: first at each point in turn or at a random moment, then
     perhaps again; now and then so often that it has to give up.
     """
-    is_free = number % FREE_EVERY == 0
-    first = _at_a_moment(chance) if is_free else at_a_point(chance, _in_turn(number))
+    name = _in_turn(number)
+    first = at_a_point(chance, name) if name else _at_a_moment(chance)
     more = MAX_TAKEOVERS if chance.random() < 0.08 else int(chance.random() < 0.35)
-    if _in_turn(number) in {"after_take_over", "before_resume", "after_resume"}:
+    if name in {"after_take_over", "before_resume", "after_resume"}:
         # Only what was left behind by a first death is taken over.
-        return [_at_a_moment(chance), first][: 2 - is_free]
+        return [_at_a_moment(chance), first]
     again = [chance.choice([_at_a_moment(chance), _anywhere(chance)]) for _ in range(more)]
     return [first, *again]
 
 
 def _in_turn(number: int) -> str:
-    return ANSWERING[(number - number // FREE_EVERY - 1) % len(ANSWERING)]
+    """Its point; empty for a free round."""
+    return (ANSWERING + [""] * FREE)[number % (len(ANSWERING) + FREE)]
 
 
 def _anywhere(chance: random.Random) -> Death:

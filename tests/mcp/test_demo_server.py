@@ -115,8 +115,8 @@ async def test_it_stops_when_asked_even_with_a_call_under_way(
 
     demo.process.send_signal(by)
 
-    took = await eventually(lambda: demo.process.poll() is not None, "it stops")
-    assert took < 5
+    # Long before the call is over, which takes 100 s.
+    await eventually(lambda: demo.process.poll() is not None, "it stops")
     await asyncio.gather(calling, return_exceptions=True)
 
 
