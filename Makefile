@@ -20,7 +20,7 @@ test: develop real-servers lint ## Install what tests need and run all of them
 
 QUICK := tests/docs tests/agent tests/providers tests/runs tests/pages tests/security tests/wire
 
-test-quick: develop ## Most of them, in two or three minutes: no browser, admin, faults or MCP
+test-quick: develop ## Most of them, in about two minutes: no browser, admin, faults or MCP
 	@$(VENV)/python -m pytest -n 4 --dist worksteal -m "not alone and not slow" tests/test_*.py $(QUICK)
 
 # What cannot differ there is left out: models, MCP and starting up; what meets the database through
