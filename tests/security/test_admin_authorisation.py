@@ -2,24 +2,17 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import httpx
 import pytest
-from django.contrib import admin
-from django.urls import URLPattern, URLResolver, reverse
 
-from chat.models import AgentRun, ApiToken, Conversation, MCPServer, MCPTool, StaffAccess, ToolRun
+from chat.models import MCPServer, StaffAccess, ToolRun
 from tests.people import Person
+from tests.security.admin_addresses import beside
 from tests.servers.site import Site
-from tests.sse import begin, read
 
-# What all staff have: where they sign in and out, an empty list, words for scripts, their password.
-OPEN = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n"}
 # The admin knows no other differences: what is no POST is read as a GET.
 VERBS = ("GET", "POST", "DELETE")
-# Beside those of `admin.site.urls`: chatsite/urls.py.
-OTHERS = ("/admin/model-checks/", "/admin/health/", "/admin/usage/")
 # "There is nothing here", "this is not for you", "sign in as somebody else", "not like this".
 REFUSED = {302, 403, 404, 405}
 
@@ -33,50 +26,12 @@ def dave(site: Site) -> Iterator[Person]:
         yield person
 
 
-@pytest.fixture
-def pages(alice: Person) -> list[str]:
-    """With ids of what is there: Alice's where it can be hers."""
-    started = begin(alice.api, '[[call echo {"text": "A secret of Alice"}]][[then]][[text Hi.]]')
-    read(alice.api, started["run_id"])
-    found: dict[str, Any] = {
-        "conversation": Conversation.objects.get(owner=alice.user),
-        "agentrun": AgentRun.objects.get(owner=alice.user),
-        "toolrun": ToolRun.objects.get(owner=alice.user),
-        "apitoken": ApiToken.objects.get(owner=alice.user),
-        "user": alice.user,
-        "mcpserver": MCPServer.objects.get(slug="main"),
-        "mcptool": MCPTool.objects.filter(server__slug="main").first(),
-    }
-    return [*OTHERS, *addresses(found)]
-
-
-def addresses(found: dict[str, Any]) -> Iterator[str]:
-    models = {it._meta.model_name: it for it in admin.site._registry}
-    for prefix, pattern in routes(admin.site.urls[0]):
-        if pattern.name in OPEN or pattern.name is None:
-            continue
-        model = prefix.split("/")[1] if prefix else ""
-        row = found.get(model) or (models[model]._default_manager.first() if model else None)
-        known = {"slug": "main", "part": "result", "app_label": "chat", "url": "x"}
-        known |= dict.fromkeys(("pk", "object_id", "id"), row.pk if row else 1)
-        known |= {"content_type_id": 1}
-        arguments = {name: known[name] for name in pattern.pattern.regex.groupindex}
-        yield reverse(f"admin:{pattern.name}", kwargs=arguments)
-
-
-def routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, prefix + str(pattern.pattern))
-        else:
-            yield prefix, pattern
-
-
 @pytest.mark.slow
 def test_the_admin_is_for_staff_who_may(
     alice: Person, dave: Person, pages: list[str], site: Site
 ) -> None:
     assert len(pages) > 70
+    assert {"/admin/model-checks/", "/admin/health/", "/admin/usage/"} <= set(beside())
     before = [ToolRun.objects.get(owner=alice.user).result, MCPServer.objects.count()]
 
     with httpx.Client(base_url=site.url) as nobody:

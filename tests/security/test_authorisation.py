@@ -5,12 +5,14 @@ import uuid
 import httpx
 import pytest
 from django.contrib import admin
-from django.urls import URLPattern, resolve, reverse
+from django.urls import URLPattern, URLResolver, resolve, reverse
 from django.utils import timezone
 
 from chat import urls
 from chat.models import ApiToken, Approval, InputRequest, ToolRun
+from chatsite import urls as all_urls
 from tests.people import Person
+from tests.servers.site import Site
 from tests.sse import begin, read
 
 # What each route is about: an object of somebody, a person's own things, or nobody's.
@@ -81,14 +83,30 @@ MACHINE_ROUTES = {"metrics"}
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def route_names() -> set[str]:
-    return {route.name for route in urls.urlpatterns if isinstance(route, URLPattern)}
+# All that there is. Pages beside the admin's own: tests/security/admin_addresses.py.
+ROOTS = (
+    *(("admin/", "admin"), ("accounts/login/", "login"), ("accounts/logout/", "logout")),
+    *(("accounts/", "chat.accounts.urls"), ("", "chat.urls")),
+)
 
 
 def test_every_route_has_its_row() -> None:
     ours = OWN_ROUTES | SERVER_ROUTES | SESSION_ROUTES | OPEN_ROUTES | MACHINE_ROUTES
-    ours |= ADDRESS_ROUTES
-    assert route_names() == OBJECT_ROUTES.keys() | TOKEN_ROUTES.keys() | ours
+    rows = [*ours, *ADDRESS_ROUTES, *OBJECT_ROUTES, *TOKEN_ROUTES]
+    assert sorted(str(route.name) for route in urls.urlpatterns) == sorted(rows)
+
+
+def test_no_route_is_beside_those_that_have_rows() -> None:
+    roots = [(str(root.pattern), inside(root)) for root in all_urls.urlpatterns]
+    is_page = [place.startswith("admin/") and place != "admin/" for place, _ in roots]
+    rest = [root for root, is_admins in zip(roots, is_page, strict=True) if not is_admins]
+    assert tuple(rest) == ROOTS
+
+
+def inside(root: URLPattern | URLResolver) -> str:
+    if isinstance(root, URLPattern):
+        return str(root.name)
+    return root.app_name or str(root.urlconf_name.__name__)
 
 
 def ids_of(alice: Person) -> dict[str, str]:
@@ -153,27 +171,36 @@ def test_the_tokens_of_others_are_404(name: str, alice: Person, bob: Person, car
     assert alice.api.get("/api/conversations/").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "name", sorted(OBJECT_ROUTES.keys() | TOKEN_ROUTES.keys() | OWN_ROUTES | SERVER_ROUTES)
-)
+# What each needs in its address. None of it is there.
+ANYTHING: dict[str, dict[str, object]] = {
+    **{name: {"pk": uuid.uuid4()} for name in OBJECT_ROUTES},
+    **{name: {"pk": 1} for name in TOKEN_ROUTES},
+    **{name: {"slug": "tools"} for name in SERVER_ROUTES},
+    **{name: {"name": "x"} for name in SESSION_ROUTES},
+    **{name: {"text": "x"} for name in ADDRESS_ROUTES},
+    **{name: {} for name in OWN_ROUTES},
+}
+
+
+@pytest.mark.parametrize("name", sorted(ANYTHING))
 def test_without_credentials_programs_get_401_and_people_the_sign_in_page(
-    name: str, alice: Person
+    name: str, site: Site
 ) -> None:
-    kwargs: dict[str, object] = {"pk": uuid.uuid4()} if name in OBJECT_ROUTES else {}
-    if name in SERVER_ROUTES:
-        kwargs = {"slug": "tools"}
-    if name in TOKEN_ROUTES:
-        kwargs = {"pk": 1}
-    url = alice.site.url + reverse(name, kwargs=kwargs)
-    for verb in ("GET", "POST"):
-        response = httpx.request(verb, url, json={"message": "hi"} if verb == "POST" else None)
-        if name.startswith(("api_", "chat")):
-            assert (response.status_code, response.json()["code"]) == (401, "UNAUTHENTICATED")
-        else:
-            # A form without its token is refused before anybody asks who sent it.
-            assert response.status_code in {302, 403, 405}, (verb, response.status_code)
-            if response.status_code == 302:
-                assert response.headers["location"].startswith("/accounts/login/")
+    # With a token of its own, so that forms are not refused before anybody asks who sends them.
+    form = {"cookies": {"csrftoken": "x" * 32}, "headers": {"X-CSRFToken": "x" * 32}}
+    url = reverse(name, kwargs=ANYTHING[name])
+    with httpx.Client(base_url=site.url, **form) as stranger:
+        for verb in VERBS:
+            body = {"message": "hi"} if verb == "POST" else None
+            answer = stranger.request(verb, url, json=body)
+            if name.startswith(("api_", "chat")):
+                assert answer.status_code == 401, (verb, answer.status_code)
+                assert verb == "HEAD" or answer.json()["code"] == "UNAUTHENTICATED"
+            else:
+                # There are no other verbs, for anybody.
+                assert answer.status_code in {302, 405}, (verb, answer.status_code)
+                away = answer.headers.get("location", "/accounts/login/")
+                assert away.startswith("/accounts/login/")
 
 
 def test_admin_pages_are_for_staff(alice: Person, carol: Person) -> None:

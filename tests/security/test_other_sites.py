@@ -6,12 +6,12 @@ from itertools import product
 import aiohttp
 import httpx
 import pytest
-from django.contrib import admin
 from django.urls import reverse
 
 from chat import urls
 from chat.models import ApiToken, Conversation
 from tests.people import Person
+from tests.security.admin_addresses import OPEN as OPEN_ADMIN
 from tests.security.test_authorisation import MACHINE_ROUTES, OPEN_ROUTES
 from tests.security.test_sign_in import OPEN_ROUTES as OUTSIDE_ROUTES
 from tests.security.test_sign_in import OWN_ROUTES as ACCOUNT_ROUTES
@@ -33,7 +33,7 @@ def ours() -> list[str]:
     """The addresses of all routes of people, whatever they are about."""
     found = []
     for route in urls.urlpatterns:
-        if route.name in OPEN_ROUTES | MACHINE_ROUTES:
+        if route.name in (OPEN_ROUTES | MACHINE_ROUTES) - {"theme"}:
             continue
         converters = route.pattern.converters
         arguments = {name: ARGUMENTS[name] for name in converters}
@@ -45,41 +45,55 @@ def ours() -> list[str]:
 
 
 def outside() -> list[str]:
-    """Those of signing in, of second factors and of single sign-on."""
-    routes = OUTSIDE_ROUTES | ACCOUNT_ROUTES
+    """Those of signing in and out, of second factors and of single sign-on."""
+    routes = OUTSIDE_ROUTES | ACCOUNT_ROUTES | {"login": {}, "logout": {}}
     return [reverse(name, kwargs=kwargs) for name, kwargs in routes.items()]
+
+
+def forged(person: Person) -> httpx.Client:
+    """What a page of another site can have sent: her cookies go along with it."""
+    cookies = {"sessionid": person.session_cookie, "csrftoken": "x" * 32}
+    return httpx.Client(base_url=person.site.url, cookies=cookies, timeout=30)
+
+
+# Without a token, with a wrong one, and with the right one from elsewhere.
+FORGED: tuple[dict[str, str], ...] = (
+    *({}, {"X-CSRFToken": "y" * 32}),
+    *({"X-CSRFToken": "x" * 32, "Origin": origin} for origin in ORIGINS[:2]),
+)
 
 
 def test_no_write_counts_without_its_token_or_from_another_page(alice: Person) -> None:
     """A cookie alone, or with the right token but from a page of another site."""
-    cookie = {"sessionid": alice.session_cookie, "csrftoken": "x" * 32}
-    forged = [
-        {},
-        {"X-CSRFToken": "y" * 32},
-        *({"X-CSRFToken": "x" * 32, "Origin": origin} for origin in ORIGINS[:2]),
-    ]
     tokens = ApiToken.live_of(alice.user).count()
 
-    with httpx.Client(base_url=alice.site.url, cookies=cookie) as browser:
+    with forged(alice) as browser:
         for url in ours():
-            asked = [("POST", headers) for headers in forged]
-            asked += [("DELETE", {}), ("PATCH", {})]
+            asked = [("POST", headers) for headers in FORGED]
+            asked += [("DELETE", {}), ("PATCH", {}), ("PUT", {}), ("PUT", FORGED[-1])]
             for verb, headers in asked:
                 answer = browser.request(verb, url, headers=headers, data={"name": "x"})
                 assert answer.status_code == 403, (verb, url, headers, answer.status_code)
+        # The same from a page of ours counts.
+        own = FORGED[-1] | {"Origin": alice.site.url}
+        assert browser.post("/theme/", headers=own).status_code == 303
 
-    alice.user.refresh_from_db()
-    assert alice.user.is_active
+    # Signed in as before.
+    assert alice.http.get("/account/").status_code == 200
     assert ApiToken.live_of(alice.user).count() == tokens
     assert not Conversation.objects.filter(owner=alice.user).exists()
 
 
-def test_no_write_of_the_admin_counts_without_its_token(carol: Person) -> None:
-    names = [f"{it._meta.app_label}_{it._meta.model_name}" for it in admin.site._registry]
-    for name in names:
-        for what in ("changelist", "add"):
-            url = reverse(f"admin:{name}_{what}")
-            assert carol.http.post(url, data={"action": "delete_selected"}).status_code == 403, url
+def test_no_write_of_the_admin_counts_so(carol: Person, pages: list[str]) -> None:
+    """Neither do those of staff, who may do all of it."""
+    open_ones = [reverse(f"admin:{name}") for name in OPEN_ADMIN]
+
+    with forged(carol) as browser:
+        for url, headers in product([*pages, *open_ones], FORGED):
+            answer = browser.post(url, headers=headers, data={"action": "delete_selected"})
+            assert answer.status_code == 403, (url, headers, answer.status_code)
+
+    assert carol.http.get("/admin/").status_code == 200
 
 
 def test_streams_and_answers_are_not_for_pages_of_other_sites(alice: Person) -> None:
