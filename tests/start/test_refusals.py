@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,9 +16,18 @@ from chatsite import refusals
 from chatsite.logs import JsonLines, Lines
 from tests.people import Person
 from tests.servers.programs import unprivileged
+from tests.servers.site import ROOT
 from tests.start.steps import Installation
 
 PRODUCTION = {"HTTPS": "true", "ALLOWED_HOSTS": "chat.example.org"}
+# What a server loads, on a machine with other disks, by another command.
+LOAD = """
+import sys
+from pathlib import Path
+from chatsite import refusals
+refusals.MOUNTS, sys.argv = Path(sys.argv[1]), sys.argv[2:]
+import chatsite.settings
+"""
 PROGRAMS = '{"mcpServers": {"files": {"command": "npx", "args": []}}}'
 
 
@@ -35,6 +45,32 @@ def test_processes_that_would_not_hear_of_each_other_do_not_start(bare: Installa
     assert refusals.processes_here(["/v/bin/uvicorn", "x:y"], {"WEB_CONCURRENCY": "3"}) == 3
     assert refusals.processes_here(["manage.py", "serve"], {"WEB_CONCURRENCY": "3"}) == 1
     assert refusals.lonely(2, "redis://127.0.0.1/0") == refusals.lonely(1, "") == ""
+
+
+def loading(bare: Installation, mounts: Path, *command: str) -> str:
+    """Why the settings cannot be loaded, by that command, where these are mounted."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOAD, str(mounts), *command],
+        cwd=ROOT,
+        env=bare.environment | {"REDIS_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return ended.stderr.splitlines()[-1] if ended.returncode else ""
+
+
+def test_what_is_unsafe_here_is_refused_when_a_server_starts(
+    bare: Installation, tmp_path: Path
+) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    near.write_text("/dev/sda / ext4 rw 0 0\n")
+    far.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/x {tmp_path} nfs4 rw 0 0\n")
+    workers = ("/v/bin/uvicorn", "--workers", "2", "chatsite.asgi:application")
+
+    assert "2 processes are to serve this site" in loading(bare, near, *workers)
+    assert "is on a network file system (nfs4)" in loading(bare, far, "manage.py", "serve")
+    assert loading(bare, near, "manage.py", "serve") == ""
 
 
 def test_sqlite_is_of_one_machine() -> None:
