@@ -26,7 +26,8 @@ test-quick: develop ## Most of them, in about two minutes: no browser, admin, fa
 # What cannot differ there is left out: models, MCP and starting up; what meets the database through
 # the same views as the rest does: the browser's but for two tests, and most of security's; and what
 # hardly meets it: texts, files, forms, settings of an account, what a model answers.
-SECURITY := $(addprefix tests/security/test_,authorisation.py owners.py sessions.py sign_in.py sso.py tools.py)
+SECURITY := $(addprefix tests/security/test_,authorisation.py mailed_links.py owners.py \
+	sessions.py sign_in.py sign_in_limits.py sign_up.py sso.py tools.py)
 TABS := $(addprefix tests/browser/test_answers.py::test_,\
 	two_tabs_show_the_same a_reload_in_mid_answer_goes_on_where_it_was)
 ALIKE := admin/test_difference admin/test_model_checks pages/test_account pages/test_input_form \

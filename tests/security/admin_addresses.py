@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from chat.models import AgentRun, ApiToken, Conversation, MCPServer, MCPTool, ToolRun
 from chatsite import urls
 from tests.people import Person
-from tests.sse import begin, read
+from tests.sse import begin, read, wait_until
 
 # What all staff have: where they sign in and out, an empty list, words for scripts, their password.
 OPEN = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n"}
@@ -29,7 +29,8 @@ def pages(alice: Person) -> list[str]:
         "apitoken": ApiToken.objects.get(owner=alice.user),
         "user": alice.user,
         "mcpserver": MCPServer.objects.get(slug="main"),
-        "mcptool": MCPTool.objects.filter(server__slug="main").first(),
+        # On record a moment after they are offered.
+        "mcptool": wait_until(MCPTool.objects.filter(server__slug="main").first),
     }
     return [*beside(), *addresses(found)]
 

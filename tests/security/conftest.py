@@ -2,5 +2,6 @@
 
 from tests.browser.conftest import browser
 from tests.security.admin_addresses import pages
+from tests.security.signing_in import gate, mail_server
 
-__all__ = ["browser", "pages"]
+__all__ = ["browser", "gate", "mail_server", "pages"]

@@ -75,7 +75,7 @@ SERVER_ROUTES = {"authorisation", "request_authorisation", "revoke_authorisation
 TOKEN_ROUTES = {"token": "GET", "revoke_token": "POST"}
 # About a session of theirs, which nobody else can name: tests/pages/test_account.py.
 SESSION_ROUTES = {"end_session"}
-# About a link that a mail brought, and that holds for one person: tests/security/test_sign_in.py.
+# About a link that a mail brought to one person: tests/security/test_mailed_links.py.
 ADDRESS_ROUTES = {"new_address", "confirm_address"}
 OPEN_ROUTES = {"healthz", "readyz", "theme", "openapi", "api_docs"}
 # For Prometheus, which has a token of its own: tests/wire/test_metrics.py.
