@@ -173,6 +173,17 @@ def test_an_export_has_what_the_list_has_and_is_on_record(alice: Person, carol: 
     assert set(noted.values_list("about", flat=True)) == {"3"}
 
 
+def test_no_cell_of_an_export_is_a_formula(alice: Person, carol: Person) -> None:
+    written = [f"{begin}1+1" for begin in ("=", "+", "-", "@", "\t", "\r", "\n")]
+    for row, text in zip(stored(alice, len(written)), written, strict=True):
+        ToolRun.objects.filter(pk=row.pk).update(result=text)
+
+    answer = exported(carol, "csv", person=alice.username)
+    lines = csv.DictReader(io.StringIO(answer.text, newline=""))
+
+    assert sorted(line["result"] for line in lines) == sorted(f"'{text}" for text in written)
+
+
 def test_an_export_that_is_broken_off_is_on_record_too(alice: Person, carol: Person) -> None:
     stored(alice, 3000, result="x" * 20_000)
     form = {"csrfmiddlewaretoken": token(carol), "format": "jsonl"}
