@@ -4,7 +4,6 @@ The embedded default: tasks in the web process.
 """
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -149,10 +148,8 @@ def _begin(run: AgentRun, house: Engine, begun: Steps | None) -> None:
 
 
 def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    # A request's context would pin its thread and its connection for the task's whole life.
-    return asyncio.get_running_loop().create_task(
-        coroutine, name=name, context=contextvars.Context()
-    )
+    # All of a request's context would pin its thread and its connection for the task's whole life.
+    return asyncio.get_running_loop().create_task(coroutine, name=name, context=log_ids.alone())
 
 
 async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -> None:

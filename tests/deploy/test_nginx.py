@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import UUID
 
 import aiohttp
 import httpx
@@ -58,6 +59,7 @@ def place(tmp_path: Path, model_server: ScriptedModelServer) -> Iterator[Place]:
             ADMIN_PASSWORD=PASSWORD,
             DEMO_MCP_SERVER="false",
             DRAIN_SECONDS="1",
+            TITLE_BY_MODEL="true",
             MAX_RUN_STARTS_PER_MINUTE="0",
             MAX_ACTIVE_RUNS_PER_USER="100",
         )
@@ -151,7 +153,7 @@ async def a_browser_is_led_to_https_signs_in_and_hears_of_news(
     async with aiohttp.ClientSession() as session:
         url = f"{place.nginx.url}/ws/".replace("https", "wss")
         async with session.ws_connect(url, ssl=trust, headers=headers) as socket:
-            reader = await Asker(api).ask("[[text News for all tabs.]]")
+            reader = await Asker(api).ask("[[text News for all tabs.]][[title-status 400]]")
             news = await socket.receive_json(timeout=20)
             assert news
             await reader.read()
@@ -222,10 +224,18 @@ async def an_update_loses_no_answer(place: Place, api: httpx.AsyncClient, tmp_pa
 
 
 def check_logs(place: Place) -> None:
-    """What all these tests have left there: JSON, and nothing that was said."""
+    """What all these tests have left there: JSON, whose it is, and nothing that was said."""
     lines = [line for service in place.services for line in service.log.splitlines()]
-    for line in lines:
-        assert line.startswith("Ferryline is running") or json.loads(line)["message"]
-    everything = "\n".join(lines) + place.nginx.access_log.read_text()
+    entries = [json.loads(line) for line in lines if not line.startswith("Ferryline is running")]
+    assert all(entry["message"] for entry in entries)
+    # The title that the model refused, after the answer to one request.
+    (refused,) = (entry for entry in entries if "keeps its first words" in entry["message"])
+    passed = place.nginx.access_log.read_text()
+    requests = re.findall(
+        r'"POST /api/conversations/ HTTP/2.0" 201 .* (\w{32})$', passed, re.MULTILINE
+    )
+    assert refused["request"] in requests
+    assert (refused["user"], UUID(refused["run"]).version) == ("1", 4)
+    everything = "\n".join(lines) + passed
     for said in ("tokens 75", "News for all", "t74 ", SECRET_KEY, PASSWORD, "Bearer "):
         assert said not in everything
