@@ -78,22 +78,24 @@ SUPPLY := .venv-supply
 supply:
 	@$(PYTHON) chatsite/bootstrap.py --into $(SUPPLY) requirements-supply.txt
 
-lock: supply ## Renew requirements.txt from requirements.in; UPGRADE=1 takes the newest of what those need
-	@$(SUPPLY)/bin/uv pip compile requirements.in -o requirements.txt --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
+COMPILE := $(SUPPLY)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+lock: supply ## Renew requirements(-telemetry).txt from the .in; UPGRADE=1 takes the newest of what those need
+	@$(COMPILE) requirements.in -o requirements.txt $(if $(UPGRADE),--upgrade)
+	@$(COMPILE) requirements-telemetry.in -c requirements.txt -o requirements-telemetry.txt $(if $(UPGRADE),--upgrade)
 
 audit: supply ## Whether anything that is installed is known to be vulnerable
 	@$(SUPPLY)/bin/python -m tests.audit
 
-sbom: supply ## What Ferryline is made of, as CycloneDX: sbom.json
-	@$(SUPPLY)/bin/cyclonedx-py requirements requirements.txt --output-reproducible -o sbom.json
+sbom: supply develop ## What Ferryline is made of, as CycloneDX: sbom.json
+	@$(VENV)/python -m tests.sbom
 
 licences: develop ## Renew docs/licences.md
 	@$(VENV)/python -m tests.licences
 
 .PHONY: develop
 develop:
-	@$(PYTHON) chatsite/bootstrap.py requirements-dev.txt
+	@$(PYTHON) chatsite/bootstrap.py requirements-telemetry.txt requirements-dev.txt
 	@$(VENV)/python -m tests.chromium
 
 .PHONY: real-servers

@@ -7,14 +7,15 @@ import json
 import subprocess
 import sys
 
-from tests.licences import ROOT
+from tests.licences import LOCKS
 
 SECONDS = 120
 UNASKED = "Not audited: the service that knows of vulnerabilities cannot be reached."
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "pip_audit", "-r", str(ROOT / "requirements.txt")]
+    command = [sys.executable, "-m", "pip_audit"]
+    command += [word for lock in LOCKS for word in ("-r", str(lock))]
     options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Writes docs/licences.md: the licence of everything that `make run` installs. `make licences`."""
+"""Writes docs/licences.md: the licence of everything that production may run. `make licences`."""
 
 import re
 from importlib.metadata import PackageNotFoundError, metadata
@@ -7,6 +7,8 @@ from pathlib import Path
 from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parent.parent
+# Production runs the first always, the second where Sentry or OpenTelemetry are wanted.
+LOCKS = [ROOT / "requirements.txt", ROOT / "requirements-telemetry.txt"]
 PAGE = ROOT / "docs" / "licences.md"
 PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^\s;\\]+)(.*)$", re.MULTILINE)
 # Words for the same, as packages have them.
@@ -31,9 +33,10 @@ SYSTEM = {
 }
 HEAD = """# Licences
 
-What `make run` installs, and under which licence. Made by `make licences`; a test holds it, and
-that each licence is among those that may be used (`tests/test_supply.py`). What is vendored names
-its own: [static/vendor](../static/vendor/README.md), [static/fonts](../static/fonts/README.md).
+What `make run` installs, and what `requirements-telemetry.txt` adds, with the licence of each. Made
+by `make licences`; a test holds it, and that each licence is among those that may be used
+(`tests/test_supply.py`). What is vendored names its own:
+[static/vendor](../static/vendor/README.md), [static/fonts](../static/fonts/README.md).
 
 | package | licence |
 |---|---|
@@ -42,7 +45,7 @@ its own: [static/vendor](../static/vendor/README.md), [static/fonts](../static/f
 
 def pinned() -> dict[str, str]:
     """What is installed with CPython on Linux, by name, with its version."""
-    found = PINNED.findall((ROOT / "requirements.txt").read_text())
+    found = PINNED.findall("\n".join(lock.read_text() for lock in LOCKS))
     parted = [(name, version, marker.strip(" \\").lstrip("; ")) for name, version, marker in found]
     return {
         name: version
@@ -68,7 +71,7 @@ def licence_of(name: str) -> str:
 
 
 def page() -> str:
-    rows = (f"| {name} | {licence_of(name)} |\n" for name in pinned())
+    rows = (f"| {name} | {licence_of(name)} |\n" for name in sorted(pinned()))
     return HEAD + "".join(rows)
 
 
