@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,16 +19,12 @@ import pytest_asyncio
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from playwright.async_api import (
-    Browser,
-    Page,
-    expect,
-)
+from playwright.async_api import Browser, expect
 
 from chat.models import AgentRun, Conversation, MCPTool, ToolRun
-from tests.browser.steps import ask, ended
 from tests.people import Person
 from tests.security.hostile import TURNS, Seeded, seeded
+from tests.security.hostile_steps import answer_live, played_again, shows_its_vectors
 from tests.security.vectors import ALL, VECTORS, short
 from tests.security.watched import POLICY, TABS, Watched
 from tests.servers.model_server import ScriptedModelServer
@@ -42,7 +39,10 @@ SITE = {"SITE_NAME": SITE_NAME, "OIDC_NAME": NAME, "OIDC_CLIENT_ID": "x"}
 SITE |= {"OIDC_CLIENT_SECRET": "x", "OIDC_SERVER_URL": "http://127.0.0.1:9"}
 MODELS = "scripted,<svg onload=confirm(1)>,</option></select><script>confirm(1)</script>"
 # What they are asked with is not shown.
-SILENT = (f"/nowhere/{quote(short(1, 80)[0], safe='')}/",)
+NOWHERE = f"/nowhere/{quote(short(1, 80)[0], safe='')}/"
+# Forms with nothing in them yet, and a chain of nothing but numbers.
+EMPTY = ("auth/group/add/", "auth/user/add/", "chat/invitation/add/", "chat/quota/add/")
+SILENT = (NOWHERE, *(f"/admin/{page}" for page in (*EMPTY, "chat/ledgerentry/")))
 # Before anybody has signed in.
 OUTSIDE = ("/accounts/login/", "/accounts/login/?next=javascript:alert(1)")
 OWN_PAGES = (
@@ -50,7 +50,7 @@ OWN_PAGES = (
     *("/account/", "/sidebar/"),
     f"/search/?q={quote(short(1, 80)[0])}",
     f"/?message={quote(ALL)}",
-    *SILENT,
+    NOWHERE,
 )
 QUESTION = "What have you got?"
 
@@ -103,6 +103,7 @@ def admin_pages(rows: Seeded, mallory: Person, admin_mallory: Person) -> list[st
         f"chat/agentrun/{run.pk}/replay/" if run else "",
         f"chat/mcpauthorisation/servers/{rows.servers[1].slug}/",
         f"chat/mcpserver/{rows.servers[2].pk}/history/",
+        *(f"chat/mcptool/?server__id__exact={rows.servers[2].pk}&p={place}" for place in (2, 3)),
     ]
     return [*(f"/admin/{page}" for page in pages), *forms(rows_of, admin_mallory)]
 
@@ -149,6 +150,10 @@ async def test_what_must_not_happen_would_be_heard(watched: Watched) -> None:
     await page.evaluate("(html) => { document.body.innerHTML = html }", vector)
     await expect(page.locator("img")).to_have_count(2)
     await page.evaluate("new Promise((done) => setTimeout(done, 100))")
+    assert watched.silent == []
+    await page.evaluate("document.body.innerHTML = 'alert(1)<main id=content></main>'")
+    await watched.look(page)
+    assert len(watched.silent) == 1
 
     heard = "\n".join(watched.heard)
     for sign in ("dialog: 1", "request: https://hostile.", "markup: A href", "policy: script-src"):
@@ -191,23 +196,24 @@ async def test_nothing_hostile_runs_or_calls_home_on_any_page(
 
     await watched.look_at([*OUTSIDE, *rows.invitations])
     await sign_in(watched, mallory, hostile_site)
-    await answer_live(watched, page)
+    live = await answer_live(watched, page, QUESTION)
+    await played_again(watched, page)
     for number, url in enumerate(rows.chats):
         await watched.look(page, url)
         await shows_its_vectors(page, VECTORS[number * TURNS :][:TURNS])
     options = [f"{url}options/" for url in rows.chats]
     await watched.look_at([*options, *OWN_PAGES, *rows.fragments, *rows.passkeys])
-    for kind in ("markdown", "json"):
-        await watched.look_at_file(
-            page, f"/api/conversations{rows.chats[0][2:]}export/?format={kind}"
-        )
+    for chat, kind in product((rows.chats[0], live.chat), ("markdown", "json")):
+        await watched.look_at_file(page, f"/api/conversations{chat[2:]}export/?format={kind}")
 
     await sign_in(watched, admin_mallory, hostile_site)
-    await watched.look_at(admin_pages)
+    await watched.look_at([*admin_pages, *await asyncio.to_thread(live.admin_pages)])
+    await watched.look(page, live.replay)
+    await played_again(watched, page)
     await asyncio.to_thread(no_cell_is_a_formula, admin_mallory, mallory)
 
     assert watched.heard == []
-    assert [url for url in watched.silent if url not in SILENT] == []
+    assert [url for url in watched.silent if not url.startswith(SILENT)] == []
 
 
 def no_cell_is_a_formula(staff: Person, owner: Person) -> None:
@@ -221,25 +227,3 @@ def no_cell_is_a_formula(staff: Person, owner: Person) -> None:
     cells = [cell for row in csv.reader(io.StringIO(answer.text)) for cell in row]
     assert sum("'" + vector in cells for vector in VECTORS) >= 5
     assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))] == []
-
-
-async def answer_live(watched: Watched, page: Page) -> None:
-    """As it streams, while a call waits to be allowed, and as the server draws it at the end."""
-    await watched.look(page, "/")
-    run = await ask(page, QUESTION)
-    card = page.locator("[data-approval]")
-    await expect(card).to_be_visible(timeout=30_000)
-    await watched.look(page)
-    await card.get_by_role("button", name="Deny").click()
-    await ended(run, "failed")
-    await watched.look(page)
-    await page.reload()
-    await expect(run).to_have_attribute("data-state", "failed")
-    await watched.look(page)
-
-
-async def shows_its_vectors(page: Page, vectors: list[str]) -> None:
-    """Each as it was written: what is left out would prove nothing."""
-    questions = await page.locator('[data-role="user"] [data-content]').all_text_contents()
-    shown = [" ".join(question.split()) for question in questions]
-    assert shown == [" ".join(vector.split()) for vector in vectors]

@@ -37,6 +37,17 @@ PROVOKE = """
 """
 
 
+# Not in the header of a page of the admin: who is signed in is called like that, too. Sites and
+# models confirm, so that they are no reason to believe in a page of somebody's own.
+SHOWS = r"""
+() => {
+  const content = document.querySelector("#content");
+  if (content) return /(alert|confirm)\(/.test(content.outerHTML);
+  return document.documentElement.outerHTML.includes("alert(");
+}
+"""
+
+
 class Watched:
     """A browser's context and its tabs; `heard` is all that a page did which it must not do.
 
@@ -105,6 +116,6 @@ class Watched:
     async def _provoke(self, page: Page, url: str) -> None:
         for bad in await page.evaluate(PROVOKE):
             self.hear(page, f"markup: {bad}")
-        if not await page.evaluate("document.documentElement.outerHTML.includes('alert(')"):
+        if not await page.evaluate(SHOWS):
             self.silent.append(url)
         assert len(self.context.pages) == TABS
