@@ -22,6 +22,7 @@ from tests.start.steps import Installation
 
 PICTURE = "[[call picture {}]][[then]][[text A *picture*, as asked for: naïve \\u0000 😀]]"
 LONG = "[[tokens 400 delay 10]]"
+PICTURE_AND_MORE = f"[[call picture {{}}]][[then]]{LONG}"
 # What Django and the journal write differently of one time: 12.550000 and 12.550, 12 and 12.000.
 TIME = re.compile(r"(:\d\d(?:\.(?!000)\d{3})?)(?:\.?000){1,2}$")
 # The database's own, and when migrations were applied here.
@@ -93,12 +94,30 @@ def test_everything_moves_to_another_database_while_an_answer_is_given(
         assert rest[-1].data["content"].endswith("t400 ")
         picture = next(frame for frame in first if frame.event == "tool_result")
         assert api.get(picture.data["attachments"][0]["url"]).content == png()
-        assert begin(api, "[[text New rows have numbers of their own.]]")
+        # New rows have numbers of their own.
+        under_way = [begin(api, PICTURE_AND_MORE)["run_id"] for _ in range(2)]
+        for late in under_way:
+            read(api, late, until=lambda frame: "t20 " in frame.data.get("content", ""))
+        manage(new, "backup", f"{tmp_path}/new.zip")
     manage(new, "verify_ledger")
-    manage(new, "backup", f"{tmp_path}/new.zip")
+    manage(new, "backup", f"{tmp_path}/later.zip")
+    nothing_but_running_answers_went_on(rows(tmp_path / "new.zip"), rows(tmp_path / "later.zip"))
     manage(back, "restore", f"{tmp_path}/new.zip")
     manage(back, "backup", f"{tmp_path}/back.zip")
     assert rows(tmp_path / "back.zip") == rows(tmp_path / "new.zip")
+    manage(back, "verify_ledger")
+
+
+def nothing_but_running_answers_went_on(taken: dict[str, bytes], later: dict[str, bytes]) -> None:
+    """`taken` while two answers were given, `later` once the site had stopped."""
+    gone = {name: {*taken[name].splitlines()} - {*later[name].splitlines()} for name in taken}
+    runs = gone.pop("rows/chat.agentrun.jsonl")
+    # Its last check of the chain.
+    gone.pop("rows/chat.ledgerhead.jsonl")
+
+    assert [b'"running"' in run for run in runs] == [True, True]
+    assert not any(gone.values()), gone
+    assert len(later["rows/chat.runevent.jsonl"]) > len(taken["rows/chat.runevent.jsonl"])
 
 
 def refuse_what_is_not_whole(old: Installation, empty: Installation, whole: Path) -> None:
