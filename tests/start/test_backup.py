@@ -22,7 +22,8 @@ from tests.start.steps import Installation
 
 PICTURE = "[[call picture {}]][[then]][[text A *picture*, as asked for: naïve \\u0000 😀]]"
 LONG = "[[tokens 400 delay 10]]"
-PICTURE_AND_MORE = f"[[call picture {{}}]][[then]]{LONG}"
+PICTURE_AND_MORE = "[[call picture {}]][[then]][[tokens 3000 delay 10]]"
+UUID = re.compile(rb'"[0-9a-f-]{36}"')
 # What Django and the journal write differently of one time: 12.550000 and 12.550, 12 and 12.000.
 TIME = re.compile(r"(:\d\d(?:\.(?!000)\d{3})?)(?:\.?000){1,2}$")
 # The database's own, and when migrations were applied here.
@@ -99,6 +100,8 @@ def test_everything_moves_to_another_database_while_an_answer_is_given(
         for late in under_way:
             read(api, late, until=lambda frame: "t20 " in frame.data.get("content", ""))
         manage(new, "backup", f"{tmp_path}/new.zip")
+        for late in under_way:
+            api.post(f"/api/runs/{late}/cancellations/").raise_for_status()
     manage(new, "verify_ledger")
     manage(new, "backup", f"{tmp_path}/later.zip")
     nothing_but_running_answers_went_on(rows(tmp_path / "new.zip"), rows(tmp_path / "later.zip"))
@@ -109,14 +112,17 @@ def test_everything_moves_to_another_database_while_an_answer_is_given(
 
 
 def nothing_but_running_answers_went_on(taken: dict[str, bytes], later: dict[str, bytes]) -> None:
-    """`taken` while two answers were given, `later` once the site had stopped."""
+    """`taken` while two answers were given, `later` once they had been stopped."""
     gone = {name: {*taken[name].splitlines()} - {*later[name].splitlines()} for name in taken}
     runs = gone.pop("rows/chat.agentrun.jsonl")
     # Its last check of the chain.
     gone.pop("rows/chat.ledgerhead.jsonl")
+    # Their calls get their seals, and their conversations move up.
+    theirs = {one for run in runs for one in UUID.findall(run)}
+    changed = [row for rows in gone.values() for row in rows]
 
     assert [b'"running"' in run for run in runs] == [True, True]
-    assert not any(gone.values()), gone
+    assert [row for row in changed if theirs.isdisjoint(UUID.findall(row))] == []
     assert len(later["rows/chat.runevent.jsonl"]) > len(taken["rows/chat.runevent.jsonl"])
 
 
