@@ -14,7 +14,7 @@ from tests.servers.unreliable import Unreliable
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-EVENTS, CUTS, REFUSALS, TOKENS = 37, 25, 3, 1300
+EVENTS, CUTS, REFUSALS, TOKENS = 19, 25, 3, 1300
 STORY = (
     '[[reason Hm.]][[call echo {"text": "a"}]][[call echo {"text": "b"}]]'
     '[[call fail {"text": "c"}]]'
@@ -45,7 +45,6 @@ async def unreliable(site: Site) -> AsyncIterator[Unreliable]:
         yield proxy
 
 
-@pytest.mark.alone
 async def test_nothing_is_lost_and_nothing_comes_twice(
     site: Site, unreliable: Unreliable, new_context: NewContext
 ) -> None:
@@ -61,8 +60,8 @@ async def test_nothing_is_lost_and_nothing_comes_twice(
     await ended(run)
 
     events = int(await run.get_attribute("data-last-event-id") or 0)
-    # On a busy machine several tokens become one event.
-    assert unreliable.cut == min(CUTS, (events - 1) // EVENTS)
+    # On a busy machine several tokens become one event; there are enough for all cuts even so.
+    assert (unreliable.cut, events > CUTS * EVENTS) == (CUTS, True)
     assert unreliable.refusals == 0
     assert await page.evaluate("heard") == "".join(f"t{n} " for n in range(1, TOKENS + 1))
     await ended(other.locator("[data-run]"))
