@@ -14,6 +14,8 @@ from chat.models import AgentRun, Conversation
 logger = logging.getLogger(__name__)
 
 ANNOUNCE_TIMEOUT_SECONDS = 2
+# The event loop alone would forget them.
+_telling: set[asyncio.Task[None]] = set()
 
 
 def group_of(owner_id: int) -> str:
@@ -35,6 +37,15 @@ async def announce_change(conversation: Conversation, state: str) -> None:
 
 async def _tell(owner_id: int, about: dict[str, Any]) -> None:
     """A dead channel layer costs this message only."""
+    # A task of its own: Redis' client waits by Python 3.11's wait_for, which forgets that it was
+    # cancelled where what it waits for has just come. A run would miss that it is to stop.
+    telling = asyncio.create_task(_send(owner_id, about))
+    _telling.add(telling)
+    telling.add_done_callback(_telling.discard)
+    await asyncio.wait({telling}, timeout=ANNOUNCE_TIMEOUT_SECONDS)
+
+
+async def _send(owner_id: int, about: dict[str, Any]) -> None:
     message = {"type": "conversation.moved", **about}
     try:
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_SECONDS):
