@@ -11,7 +11,7 @@ run: ## Start everything on PORT (8000)
 
 # Several processes share the tests: most of them wait for something most of the time. Then those
 # that measure time, or keep all processors busy, one after the other.
-TOGETHER := -n 5 --dist worksteal -m "not alone"
+TOGETHER := -n 4 --dist worksteal -m "not alone"
 
 test: develop real-servers lint ## Install what tests need and run all of them
 	@$(VENV)/python -m pytest $(TOGETHER)

@@ -96,11 +96,6 @@ from tests.servers.site import Site
 sse.CHECKS.append(check_event)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # First, or the others would have ended long before.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
 def pytest_collection_finish() -> None:
     # What is loaded by now stays; looking through it for garbage is a good part of the time.
     gc.freeze()
