@@ -16,6 +16,7 @@ from chat.models import (
     Approval,
     Conversation,
     InputRequest,
+    MCPAuthorisation,
     MCPServer,
     MCPTool,
     Preferences,
@@ -97,6 +98,7 @@ def seeded(alice: Person, carol: Person) -> Iterator[Seeded]:
     group = Group.objects.create(name=short(30, 150)[7])
     alice.user.groups.add(group)
     servers = _servers(group)
+    MCPAuthorisation.objects.create(server=servers[2], user=alice.user, sealed=ALL)
     records = _records(alice, carol)
     invited = invitations(carol)
     fragments = [*_asked(alice), *(f"/tools/{it.slug}/authorisation/" for it in servers[1:2])]

@@ -82,7 +82,10 @@ def rows(mallory: Person, admin_mallory: Person) -> Iterator[Seeded]:
 
 @pytest.fixture
 def admin_pages(rows: Seeded, mallory: Person, admin_mallory: Person) -> list[str]:
-    """Every list, every form that there is, and one row of each kind; pages of their own."""
+    """Every list, every form that there is, and one row of each kind; pages of their own.
+
+    Of kinds that are numbered it is the newest: other tests may have left rows before these.
+    """
     hers = ToolRun.objects.filter(owner=mallory.user)
     run = AgentRun.objects.filter(owner=mallory.user).first()
     rows_of: dict[str, Any] = {
@@ -91,6 +94,7 @@ def admin_pages(rows: Seeded, mallory: Person, admin_mallory: Person) -> list[st
         "agentrun": run,
         "mcpserver": rows.servers[2],
         "mcptool": MCPTool.objects.filter(server=rows.servers[2]).first(),
+        "mcpauthorisation": rows.servers[2].authorisations.first(),
         "user": mallory.user,
     }
     query = {"tool": quote(NAME), "username": quote(mallory.username)}
@@ -117,7 +121,8 @@ def forms(rows_of: dict[str, Any], person: Person) -> Iterator[str]:
         yield reverse(f"{name}_changelist")
         if options.has_add_permission(request):
             yield reverse(f"{name}_add")
-        if row := rows_of.get(str(model._meta.model_name)) or model._default_manager.last():
+        newest = model._default_manager.order_by("-pk").first()
+        if row := rows_of.get(str(model._meta.model_name), newest):
             yield reverse(f"{name}_change", args=[row.pk])
             if options.has_delete_permission(request, row):
                 yield reverse(f"{name}_delete", args=[row.pk])
