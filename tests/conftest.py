@@ -91,6 +91,8 @@ from tests.people import Person
 from tests.prepared import migrate
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
+from tests.servers.programs import need
+from tests.servers.redis import Redis
 from tests.servers.site import Site
 
 sse.CHECKS.append(check_event)
@@ -122,6 +124,14 @@ def model_server() -> Iterator[ScriptedModelServer]:
 @pytest.fixture(scope="session")
 def mcp_server() -> Iterator[ScriptedMCPServer]:
     with ScriptedMCPServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    """One of its own, to be killed and frozen."""
+    need("redis-server")
+    with Redis() as server:
         yield server
 
 

@@ -41,6 +41,7 @@ class HeadersField(forms.CharField):
             return value
         return "\n".join(f"{name}: {text}" for name, text in value.items())
 
+    # A text's field in the form; what it gives is what the model's field takes.
     def to_python(self, value: Any) -> dict[str, str]:  # type: ignore[override]
         lines = [
             line for line in str(value or "").replace("\r\n", "\n").split("\n") if line.strip()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from chat.models import RunStatus, ToolRunState
 

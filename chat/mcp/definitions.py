@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 import mcp.types
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 from mcp.types.methods import validate_server_result
 
 MAX_SCHEMA_CHARACTERS = 65_536

@@ -16,7 +16,6 @@ from tests.faults.proxy import HALF_OPEN, NONE, Fault, Proxy
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
-from tests.servers.programs import need
 from tests.servers.redis import Redis
 from tests.servers.site import Site
 from tests.sse import begin, wait_until
@@ -30,13 +29,6 @@ TEXT = "[[tokens 150 delay 20]]"
 # Longer than Redis is waited for.
 LONG_TEXT = "[[tokens 250 delay 20]]"
 SOON_SECONDS = 0.1
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    need("redis-server")
-    with Redis() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

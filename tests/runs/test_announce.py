@@ -1,26 +1,17 @@
 """Announcements through Redis, as far as a run depends on them: it does not."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from channels_redis.core import RedisChannelLayer
 
 from chat.models import Conversation
 from chat.runs import announce
-from tests.servers.programs import need
 from tests.servers.redis import Redis
 
 TIMES = 60
 STOP_SECONDS = 5
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    need("redis-server")
-    with Redis() as server:
-        yield server
 
 
 async def test_who_is_to_stop_hears_it_while_something_is_announced(

@@ -1,24 +1,13 @@
 """News between processes, where Redis is: what the page depends on is in tests/wire."""
 
 import asyncio
-from collections.abc import Iterator
 from uuid import uuid4
 
-import pytest
-
 from chat.runs.moves import Moves
-from tests.servers.programs import need
 from tests.servers.redis import Redis
 
 TIMES = 50
 CLOSE_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    need("redis-server")
-    with Redis() as server:
-        yield server
 
 
 async def test_it_ends_whatever_it_was_about_to_tell(redis: Redis) -> None:

@@ -16,7 +16,6 @@ from tests.faults.follower import Follower
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
-from tests.servers.programs import need
 from tests.servers.redis import Redis
 from tests.servers.site import Site
 from tests.sse import begin, read, text_of
@@ -28,18 +27,16 @@ PARALLEL = 20
 
 @pytest.fixture(scope="module")
 def pair(
-    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
+    database: None, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer, redis: Redis
 ) -> Iterator[tuple[Site, Site]]:
-    need("redis-server")
-    with Redis() as redis:
-        environment = {
-            "REDIS_URL": redis.url,
-            "LLM_BASE_URL": model_server.base_url,
-            # As of all processes on one database.
-            "MCP_SERVER_URL": mcp_server.url,
-        }
-        with Site(**environment) as here, Site(**environment) as there:
-            yield here, there
+    environment = {
+        "REDIS_URL": redis.url,
+        "LLM_BASE_URL": model_server.base_url,
+        # As of all processes on one database.
+        "MCP_SERVER_URL": mcp_server.url,
+    }
+    with Site(**environment) as here, Site(**environment) as there:
+        yield here, there
 
 
 @pytest.mark.alone
