@@ -27,7 +27,7 @@ sys.dont_write_bytecode = False
 FOLDER = Path(tempfile.mkdtemp(prefix="ferryline-tests-"))
 # Before Django is set up. Empty values win over a developer's own .env.
 os.environ |= {
-    "DJANGO_SETTINGS_MODULE": "chatsite.settings",
+    "DJANGO_SETTINGS_MODULE": "tests.settings",
     "SECRET_KEY": "a key for tests only, long enough to be silent about it 0123456789",
     "DATABASE_URL": own_database() or f"sqlite:///{FOLDER}/db.sqlite3",
     "REDIS_URL": own_redis(),

@@ -31,6 +31,7 @@ class Installation:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.printed = ""
         self.environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "chatsite.settings",
             "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
             "HOST": "127.0.0.1",
             "PORT": "0",

@@ -14,6 +14,10 @@ def rows(folder: Path, question: str) -> list[tuple[object, ...]]:
         return database.execute(question).fetchall()
 
 
+# What OWASP asks for, as of 2023: the cheat sheet on storing passwords.
+ROUNDS = 600_000
+
+
 def test_setup_makes_one_admin_and_shows_the_password_once(
     bare: Installation, tmp_path: Path
 ) -> None:
@@ -26,13 +30,19 @@ def test_setup_makes_one_admin_and_shows_the_password_once(
     assert admins == [("chief", 1)]
 
 
-def test_a_password_that_was_given_is_not_repeated(bare: Installation) -> None:
+def test_a_password_that_was_given_is_hashed_and_not_repeated(
+    bare: Installation, tmp_path: Path
+) -> None:
     migrate(bare.environment["DATABASE_URL"])
 
     ended = bare.manage("setup", ADMIN_PASSWORD="an old friend of mine")
 
     assert ended.returncode == 0
     assert "an old friend of mine" not in ended.stdout + ended.stderr
+    [(kept,)] = rows(tmp_path, "SELECT password FROM auth_user")
+    algorithm, rounds, *_ = str(kept).split("$")
+    assert algorithm == "pbkdf2_sha256"
+    assert int(rounds) >= ROUNDS
 
 
 def test_a_token_is_printed_alone(installation: Installation) -> None:
