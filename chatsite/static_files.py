@@ -98,24 +98,27 @@ def _compress(path: Path) -> None:
 
 
 class StaticFiles(ServeStaticASGI):
-    """Answers for static files before Django is asked; all else passes untouched."""
+    """Answers for static files before Django is asked; all else passes untouched.
+
+    A file is looked at when it is asked for first: starting takes no time for hundreds that nobody
+    wants, and in an update pages of the next process name files that came after we had started.
+    """
 
     FOREVER = YEAR_SECONDS
 
     def __init__(self, application: Any, root: Path, prefix: str) -> None:
-        super().__init__(application, root=root, prefix=prefix, immutable_file_test=HASHED)
-        self._folder = root
-        self._named = re.compile(re.escape(prefix) + HASHED[1:])
+        super().__init__(application, immutable_file_test=HASHED)
+        self._root = root
         self._prefix = prefix
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("path", "")
-        if path not in self.files and self._named.match(path):
-            await asyncio.to_thread(self._look_again, path)
+        # One name for each file: what is known grows no further than the folder.
+        if path.startswith(self._prefix) and path not in self.files and self.url_is_canonical(path):
+            await asyncio.to_thread(self._look, path)
         await super().__call__(scope, receive, send)
 
-    def _look_again(self, path: str) -> None:
-        """In an update, pages of the next process name files that came after we had started."""
+    def _look(self, path: str) -> None:
         with suppress(MissingFileError, OSError, ValueError):
-            found = self._folder / path.removeprefix(self._prefix)
-            self.add_file_to_dictionary(path, str(found), root=self._folder)
+            found = self._root / path.removeprefix(self._prefix)
+            self.add_file_to_dictionary(path, str(found), root=self._root)

@@ -79,6 +79,9 @@ def test_what_came_after_the_start_is_found_and_nothing_outside(site: Site) -> N
         (folder / name).write_text(text)
 
     assert answer_to(site, f"/static/{name}").endswith("new")
+    # Nor has a file any other name, under which it would be kept in memory once more.
+    for again in ("./", "css/../", "/", "%2e/"):
+        assert " 404 " in answer_to(site, f"/static/{again}{name}").splitlines()[0], again
     for dots in ("..", "%2e%2e", "css/../.."):
         told = answer_to(site, f"/static/{dots}/{name}")
         assert " 404 " in told.splitlines()[0], dots
