@@ -13,7 +13,8 @@ run: ## Start everything on PORT (8000)
 # that measure time, or keep all processors busy, one after the other.
 TOGETHER := -n 4 --dist worksteal -m "not alone"
 
-test: develop real-servers lint ## Install what tests need and run all of them
+test: develop real-servers ## Install what tests need and run all of them
+	@$(MAKE) --no-print-directory -j 2 lint prepared
 	@$(VENV)/python -m pytest $(TOGETHER)
 	@$(VENV)/python -m pytest -m alone
 	@$(MAKE) --no-print-directory test-postgresql
@@ -36,10 +37,14 @@ ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages $(TABS) $(SECURIT
 	$(ALIKE:%=--ignore=tests/%.py)
 
 test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
-	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone $(ON_POSTGRESQL)
+	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone tests/wire
 
 upgrade: ## Take new code into use, one process after the other (docs/deploy.md)
 	@sh deploy/upgrade.sh
+
+.PHONY: prepared
+prepared: develop
+	@$(VENV)/python -m tests.prepared
 
 lint: develop ## Style, types, templates
 	@$(VENV)/ruff check .

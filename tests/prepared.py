@@ -1,7 +1,9 @@
 """A database that is migrated already: most of what a new installation's first minute is spent on.
 
+    python -m tests.prepared
+
 Kept in the checkout's .cache between runs, one for each state of the migrations and of what they
-are made with.
+are made with. Whoever wants one first makes it, unless it was made in advance.
 """
 
 import fcntl
@@ -15,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.programs import find
 from tests.servers.site import ROOT
 
@@ -92,3 +95,16 @@ def _in_one_file(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+
+
+def main() -> None:
+    """Make all that can be made here."""
+    environment = os.environ | {"SECRET_KEY": "of nobody"}
+    _migrated(environment)
+    if find("initdb") and find("postgres"):
+        with PostgreSQL() as server:
+            migrate(server.url, environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,10 @@ async (only) => {
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }
 """
+# Other tests have left hundreds of rows, which are alike.
+SHORTEN = """() => {
+  for (const row of document.querySelectorAll("#result_list tr:nth-child(n + 11)")) row.remove();
+}"""
 STORY = (
     '[[reason Hm, hm.]][[text Let me see.]][[call echo {"text": "grey seals"}]]'
     '[[call fail {"text": "no such port"}]][[then]][[text # They swim\n\n'
@@ -55,6 +59,7 @@ class Examined:
         if url:
             await self.page.goto(url)
         await self.page.evaluate("window.axe?.version") or await self.page.add_script_tag(path=AXE)
+        await self.page.evaluate(SHORTEN)
         for scheme, only in (("light", RULES), ("dark", ["color-contrast"])):
             await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             kind = "tag" if only is RULES else "rule"
