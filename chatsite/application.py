@@ -18,11 +18,11 @@ from django.urls import path
 
 from chat import log_ids
 from chat.consumers import SidebarConsumer
-from chat.runs import supervisor
 from chat.runs.engine import engine
 from chat.runs.leaving import shut_down
 from chat.runs.pool import in_writer
 from chat.runs.tools.servers import settle_configured_servers
+from chat.runs.watch import watch_over
 from chatsite import telemetry
 from chatsite.backpressure import paced
 from chatsite.ending import end_before
@@ -102,7 +102,7 @@ class Site:
         # First, so that whoever goes on with an answer finds the servers where they are now.
         if not await _settled():
             self._settling = asyncio.ensure_future(_settle_later())
-        supervisor.watch_over(engine())
+        watch_over(engine())
 
     async def _lifespan(self, receive: Callable, send: Callable) -> None:
         while True:

@@ -1,52 +1,27 @@
-"""Starts, stops and watches over runs. The seam behind which runs may live elsewhere.
+"""Starts and stops runs. The seam behind which runs may live elsewhere.
 
-The embedded default: tasks in the web process.
+The embedded default: tasks in the web process (tasks.py, watch.py).
 """
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from opentelemetry import trace
 
-from chat import log_ids
-from chat.errors import Restarting, RunLost
-from chat.events import ChatEvent
+from chat.errors import Restarting
 from chat.models import ACTIVE_STATUSES, AgentRun, RunStatus
-from chat.runs import metrics
-from chat.runs.announce import announce
+from chat.runs import metrics, tasks
 from chat.runs.engine import Engine, engine
-from chat.runs.executor import execute
-from chat.runs.history import read_history
-from chat.runs.journal import HEARTBEAT_SECONDS
-from chat.runs.pool import in_pool, in_writer
-from chat.runs.readers import keep_checking
-from chat.runs.recorder import Recorder
-from chat.runs.recovery import asked_to_stop, ending_of, give_up, orphans, take_over
-from chat.runs.titles import entitle
+from chat.runs.pool import in_writer
+from chat.runs.recovery import give_up
 from chat.runs.tools.approvals import settle as settle_approval
-from chat.runs.tools.approvals import settled_among
 from chat.runs.tools.inputs import settle
-from chat.runs.upkeep.accounts import keep_erasing
-from chat.runs.upkeep.checkpoints import keep_checkpointing
-from chat.runs.upkeep.packing import keep_packing
-from chat.runs.upkeep.retention import keep_pruning
-from chat.runs.upkeep.sealing import keep_sealing
-from chat.runs.work import Work
-from chat.steps import Steps
+from chat.runs.watch import watch_over
 from chat.text import say
 
-logger = logging.getLogger(__name__)
-tracer = trace.get_tracer("ferryline")
-
-T = TypeVar("T")
 # Stores a question: its run, and whether that is a new one.
 Store = Callable[[], tuple[AgentRun, bool]]
-
-SWEEP_SECONDS = 0.5
 
 
 def check_open() -> None:
@@ -66,16 +41,7 @@ async def begin(store: Store) -> AgentRun:
     another one's from the beginning. Raises Restarting, and what `store` raises.
     """
     house = engine()
-    return await _whole(_begin_stored(store, house), house)
-
-
-async def _whole(beginning: Coroutine[Any, Any, T], house: Engine) -> T:
-    """Let it come to its end, although we are cancelled."""
-    task = asyncio.get_running_loop().create_task(beginning)
-    house.beginnings.add(task)
-    task.add_done_callback(house.beginnings.discard)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(task)
+    return await tasks.whole(_begin_stored(store, house), house)
 
 
 async def _begin_stored(store: Store, house: Engine) -> AgentRun:
@@ -85,7 +51,7 @@ async def _begin_stored(store: Store, house: Engine) -> AgentRun:
     elif is_new:
         metrics.run_started()
         watch_over(house)
-        _begin(run, house, None)
+        tasks.begin(run, house)
     return run
 
 
@@ -101,7 +67,7 @@ def _store(store: Store, house: Engine) -> tuple[AgentRun, bool]:
 async def cancel(run: AgentRun) -> bool:
     """Ask for a run to stop; False if it was asked before or is over.
 
-    Its process stops it at once if it is this one, else at its next write or look (SWEEP_SECONDS).
+    Its process stops it at once if it is this one, else at its next write or look (watch.py).
     """
     is_first = await in_writer(_request_cancel, run.pk)
     engine().stop(run.pk)
@@ -125,129 +91,6 @@ async def decide(tool_run_id: UUID, state: str, **said: Any) -> bool:
     if waiting := engine().waiting_approvals.get(tool_run_id):
         waiting.set()
     return is_first
-
-
-def watch_over(house: Engine) -> None:
-    """Keep the heartbeat and look for orphaned runs, from the first call on."""
-    if not house.tasks:
-        house.tasks = [
-            _spawn(_beat(house), "heartbeat"),
-            _spawn(_sweep(house), "recovery"),
-            _spawn(keep_packing(), "packing"),
-            _spawn(keep_checking(), "readers"),
-            _spawn(keep_erasing(), "erasing"),
-            _spawn(keep_checkpointing(), "checkpoints"),
-            _spawn(keep_sealing(), "sealing"),
-            _spawn(keep_pruning(), "pruning"),
-        ]
-
-
-def _begin(run: AgentRun, house: Engine, begun: Steps | None) -> None:
-    work = house.works[run.pk] = Work(run.pk)
-    work.task = _spawn(_live(work, run, house, begun), f"run {run.pk}")
-
-
-def _spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    # All of a request's context would pin its thread and its connection for the task's whole life.
-    return asyncio.get_running_loop().create_task(coroutine, name=name, context=log_ids.alone())
-
-
-async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -> None:
-    """A run from its start, or from where another process has left it with `begun`."""
-    log_ids.run_id.set(str(run.pk))
-    log_ids.user_id.set(str(run.owner_id))
-    title = str(run.conversation)
-    try:
-        is_told = run.conversation.is_new
-        history = read_history(run) if is_told else await in_pool(read_history, run)
-        is_first = [message["role"] for message in history].count("user") == 1
-        # Nobody waits for it: Redis may be slow, or not there at all.
-        state = "new" if is_first else "running"
-        telling = _aside(announce(run, title, state), f"announcement of {run.pk}", house)
-        with tracer.start_as_current_span("run", attributes={"ferryline.run": str(run.pk)}):
-            await execute(run, history, work, house, begun or Steps())
-    except asyncio.CancelledError:
-        # Before it had begun: the thread that claimed it has done so all the same.
-        if work.is_leaving and not work.is_claimed.is_set():
-            await in_writer(give_up, run.pk, max(1, run.lease))
-        raise
-    finally:
-        house.works.pop(run.pk, None)
-    if not work.is_leaving:
-        await asyncio.wait({telling})
-        await announce(run, title, "finished")
-        _aside(entitle(run, house), f"title of {run.conversation_id}", house)
-
-
-def _aside(coroutine: Coroutine[Any, Any, None], name: str, house: Engine) -> asyncio.Task[None]:
-    """Something small that no run waits for."""
-    task = _spawn(coroutine, name)
-    # Held here, and cancelled with the rest when the process leaves.
-    house.tasks.append(task)
-    task.add_done_callback(house.tasks.remove)
-    return task
-
-
-async def _beat(house: Engine) -> None:
-    while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-        house.journal.beat()
-
-
-async def _sweep(house: Engine) -> None:
-    while True:
-        try:
-            await _stop_asked(house)
-            await _wake_decided(house)
-            await recover(house)
-        except Exception:  # The watch goes on when the database is back.
-            logger.exception("Looking after runs failed")
-        await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _stop_asked(house: Engine) -> None:
-    """Stop runs of ours that another process was asked to stop; a silent one writes nothing."""
-    if house.works:
-        for run_id in await in_pool(asked_to_stop):
-            house.stop(run_id)
-
-
-async def _wake_decided(house: Engine) -> None:
-    """Go on with calls that somebody decided on in another process, or nobody in time."""
-    if waiting := list(house.waiting_approvals):
-        for tool_run_id in await in_pool(settled_among, waiting):
-            if decided := house.waiting_approvals.get(tool_run_id):
-                decided.set()
-
-
-async def recover(house: Engine) -> None:
-    """Take over each orphaned run (a guarded update: one winner) and go on with it, or end it."""
-    for run_id, lease in await in_pool(orphans):
-        if run_id not in house.works:
-            await _whole(_recover(run_id, lease, house), house)
-
-
-async def _recover(run_id: UUID, lease: int, house: Engine) -> None:
-    taken = await in_writer(take_over, run_id, lease)
-    if taken is None:
-        return
-    run, steps = taken
-    if house.is_leaving:
-        await in_writer(give_up, run.pk, run.lease)
-    elif ending := ending_of(run, steps):
-        await _end(run, steps, ending, house)
-    else:
-        logger.info("Run %s had lost its process and goes on here", run.pk)
-        _begin(run, house, steps)
-
-
-async def _end(run: AgentRun, steps: Steps, ending: ChatEvent, house: Engine) -> None:
-    try:
-        await Recorder(house.journal, run, steps).end(ending)
-    except RunLost:
-        logger.warning("Run %s was taken over by another process", run.pk)
-    else:
-        logger.info("Run %s had lost its process and was ended", run.pk)
 
 
 def as_ours() -> dict[str, Any]:

@@ -22,11 +22,9 @@ class Point:
 
 POINTS = {
     # A question is stored; nobody has begun with it.
-    "before_start": Point(owner="chat.runs.supervisor", name="_begin", when="before", hits=6),
-    "before_history": Point(
-        owner="chat.runs.supervisor", name="read_history", when="before", hits=6
-    ),
-    "before_announce": Point(owner="chat.runs.supervisor", name="announce", when="before", hits=12),
+    "before_start": Point(owner="chat.runs.tasks", name="begin", when="before", hits=6),
+    "before_history": Point(owner="chat.runs.tasks", name="read_history", when="before", hits=6),
+    "before_announce": Point(owner="chat.runs.tasks", name="announce", when="before", hits=12),
     # An event is in the queue of the journal.
     "after_append": Point(owner="chat.runs.run_log:RunLog", name="add", when="after", hits=300),
     # Its row is inserted, and the transaction is open.
@@ -47,7 +45,7 @@ POINTS = {
     # The rows of an ending are written, and the transaction is open.
     "in_ending": Point(owner="chat.runs.effects", name="of_ending", when="in result", hits=6),
     # The new owner of a run dies, too.
-    "after_take_over": Point(owner="chat.runs.supervisor", name="take_over", when="after", hits=4),
+    "after_take_over": Point(owner="chat.runs.watch", name="take_over", when="after", hits=4),
     "before_resume": Point(owner="chat.agent.loop", name="resume", when="before", hits=1),
     "after_resume": Point(owner="chat.agent.loop", name="resume", when="after", hits=1),
     # It was asked to stop, and hands over what it does.
