@@ -23,6 +23,7 @@ from chat.runs.effects import of_ending
 from chat.runs.engine import engine
 from chat.runs.pool import in_pool
 from chat.runs.store import Slice, write
+from tests.locks import is_somebody_waiting
 from tests.people import Person
 from tests.servers.site import Site
 from tests.sse import ask, wait_until
@@ -141,13 +142,17 @@ def test_a_question_does_not_wait_for_the_answer_that_is_being_ended(alice: Pers
         assert is_open.wait(AT_ONCE_SECONDS)
         second = Conversation.objects.get(pk=run.conversation_id)
         asking = threads.submit(closing, lambda: questions.ask(second, "Second"))
-        wait_until(lambda: asking.done() or is_waiting(), what="the question is at its lock")
+        on_sqlite = connection.vendor == "sqlite"
+        wait_until(
+            lambda: on_sqlite or asking.done() or is_somebody_waiting(),
+            what="the question is at its lock",
+        )
         may_go_on.set()
 
         assert ending.result(AT_ONCE_SECONDS).run_ids == {run.pk}
         is_asked = outcome(asking)
     # SQLite lets one after the other in: there the answer has ended before.
-    assert is_asked == (connection.vendor == "sqlite")
+    assert is_asked == on_sqlite
     assert [status for status, *_ in runs_of(alice)].count("completed") == 1
     # Nobody is to find the second run and answer it.
     second.delete()
@@ -166,12 +171,3 @@ def outcome(asking: Future[AgentRun]) -> bool:
     except RunActive:
         return False
     return True
-
-
-def is_waiting() -> bool:
-    """Whether anybody waits for a lock; SQLite does not tell."""
-    if connection.vendor == "sqlite":
-        return True
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

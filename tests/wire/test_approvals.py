@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat.models import AgentRun, Approval, ToolRun
 from chat.runs.tools.approvals import settle
+from tests.locks import is_somebody_waiting
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
@@ -105,12 +106,6 @@ def test_a_decision_that_waits_for_another_does_not_count(alice: Person) -> None
         wait_until(is_somebody_waiting, what="the second waits for the first")
     assert second.result().status_code == 409
     assert outcome(read(alice.api, started["run_id"]))[0] == "denied"
-
-
-def is_somebody_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def test_only_its_owner_decides_and_only_in_words_it_knows(
