@@ -9,8 +9,9 @@ import httpx
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
-from chat.models import ApiToken
+from chat.models import ACTIVE_STATUSES, AgentRun, ApiToken
 from chat.models.sessions import SessionStore
 from tests.document import check_response
 from tests.servers.site import Site
@@ -22,6 +23,12 @@ PASSWORD = "correct horse battery staple"
 def password_hash() -> str:
     """Made once: hashing a password is slow by design."""
     return make_password(PASSWORD)
+
+
+def nobody_goes_on(owner: Any) -> None:
+    """What a test has left is stopped, wherever it lives; nor is it taken over a moment later."""
+    left = AgentRun.objects.filter(owner=owner, status__in=ACTIVE_STATUSES)
+    left.filter(cancel_requested_at=None).update(cancel_requested_at=timezone.now())
 
 
 class Person:
@@ -53,6 +60,7 @@ class Person:
     ) -> None:
         for client in self._clients:
             client.close()
+        nobody_goes_on(self.user.pk)
 
     def _session(self) -> str:
         session = SessionStore()

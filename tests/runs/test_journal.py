@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,6 +22,7 @@ from chat.runs.pool import in_pool
 from chat.runs.recorder import Recorder
 from chat.runs.store import Slice, write, write_again
 from chat.tools import ToolCall
+from tests.people import nobody_goes_on
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -30,18 +32,23 @@ async def journal() -> AsyncIterator[Journal]:
     journal = Journal(on_cancel_requested=lambda run_id: None)
     yield journal
     await journal.aclose()
+    await in_pool(nobody_goes_on, await in_pool(owner))
+
+
+def owner() -> Any:
+    return get_user_model().objects.get_or_create(username="journal")[0]
 
 
 def running(count: int) -> list[AgentRun]:
-    owner, _ = get_user_model().objects.get_or_create(username="journal")
+    theirs = {"owner": owner()}
     runs = []
     for _ in range(count):
-        conversation = Conversation.objects.create(owner=owner)
+        conversation = Conversation.objects.create(**theirs)
         message = conversation.messages.create(role="user", content="?")
         runs.append(
             AgentRun.objects.create(
+                **theirs,
                 conversation=conversation,
-                owner=owner,
                 message=message,
                 status=RunStatus.RUNNING,
                 lease=1,
