@@ -37,7 +37,7 @@ ON_POSTGRESQL := tests/wire tests/runs tests/admin tests/pages $(TABS) $(SECURIT
 	$(ALIKE:%=--ignore=tests/%.py)
 
 test-postgresql: develop ## What touches the database, once more on PostgreSQL and Redis
-	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone tests/wire
+	@$(VENV)/python -m tests.on_postgresql $(TOGETHER) $(ON_POSTGRESQL) --then -m alone $(ON_POSTGRESQL)
 
 upgrade: ## Take new code into use, one process after the other (docs/deploy.md)
 	@sh deploy/upgrade.sh

@@ -1,7 +1,7 @@
 """The product's settings; passwords are hashed a thousand times faster.
 
-Hashing is slow so that nobody can guess: a fifth of what pages cost the suite. What tests start as
-people do (tests/start) hashes as the product does.
+Hashing is slow so that nobody can guess: half a minute of processor time in each run of the suite.
+What tests start as people do (tests/start) hashes as the product does.
 """
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
