@@ -15,7 +15,9 @@ def test_they_begin_their_work_once_it_is_there(
     tmp_path: Path, model_server: ScriptedModelServer, mcp_server: ScriptedMCPServer
 ) -> None:
     servers = {"LLM_BASE_URL": model_server.base_url, "MCP_SERVER_URL": mcp_server.url}
-    installation = Installation(tmp_path, **servers, STATIC_DIR=f"{tmp_path}/static")
+    # It is asked again and again until the tools are there.
+    limits = {"MAX_RUN_STARTS_PER_MINUTE": "0"}
+    installation = Installation(tmp_path, **servers, **limits, STATIC_DIR=f"{tmp_path}/static")
     with (
         Site(server="daphne", **installation.environment) as daphne,
         Site(server="uvicorn", **installation.environment) as uvicorn,
