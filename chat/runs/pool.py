@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from threading import Event, local
+from threading import Event, current_thread, local
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -21,6 +21,9 @@ from django.db import (
     connection,
     connections,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from django.utils import translation
 
 P = ParamSpec("P")
@@ -38,7 +41,8 @@ _spoken = local()
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="db")
 # SQLite lets one write at a time. Writers queue here: at SQLite's own lock they would sleep,
 # up to 100 ms a time, and the journal behind them.
-writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="db-writer")
+WRITER = "db-writer"
+writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=WRITER)
 _is_leaving = Event()
 
 
@@ -72,6 +76,17 @@ def _with_connection(call: Callable[[], T], asked: str) -> T:
         # A PostgreSQL connection goes back to psycopg's pool; SQLite's costs nothing to keep.
         if connection.vendor != "sqlite":
             connection.close()
+
+
+@receiver(connection_created)
+def _keep_in_memory(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """What SQLite needs to undo one statement: the writer's would be a new file for each commit.
+
+    It has a page for each run that says something. Not for all: others sort as much as they like.
+    """
+    if connection.vendor == "sqlite" and current_thread().name.startswith(WRITER):
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA temp_store=MEMORY")
 
 
 def leave() -> None:
