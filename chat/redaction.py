@@ -140,9 +140,14 @@ class Veil:
     _kind: Kind = Kind.CONTENT
     _held: str = ""
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is anything to look for in deltas; they pass as they are otherwise."""
+        return bool(self.redaction.patterns)
+
     def pass_on(self, event: ChatEvent) -> Iterator[ChatEvent]:
         """What may be stored now."""
-        if event.kind in DELTAS and not self.redaction.patterns:
+        if event.kind in DELTAS and not self.holds_back:
             yield event
         elif event.kind in DELTAS:
             if event.kind != self._kind:

@@ -123,7 +123,7 @@ class UvicornPace(Pace):
         self._send = send
 
     async def __call__(self, message: dict[str, Any]) -> None:
-        if self._is_full():
+        if self._cycle.flow.write_paused:
             await self._wait()
         await self._send(message)
 

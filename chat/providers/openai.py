@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from chat.errors import ProviderError
 from chat.providers.body import Body
 from chat.providers.chunks import Answer
 from chat.providers.failures import from_status, from_transport, read_refusal
-from chat.providers.http import was_stale
+from chat.providers.http import Read, reader, was_stale
 from chat.providers.request import Definitions, Habits, body_of
 from chat.providers.watchdog import Timeouts, Watchdog, silent
 from chat.text import say
@@ -52,7 +52,7 @@ class OpenAIProvider:
         self._definitions = Definitions()
         self._http = http_client
         self._timeouts = timeouts or Timeouts()
-        self._on_bytes = on_bytes or (lambda chunk: None)
+        self._on_bytes = on_bytes
         self._api_key = api_key
         self._headers = httpx.Headers(
             {
@@ -77,10 +77,8 @@ class OpenAIProvider:
                 yield ProviderNotice(text=NO_TOOLS, code="NO_TOOLS")
             try:
                 answer = Answer(known_tools=[tool.name for tool in tools])
-                body, chunks = Body(answer), _raw(response)
-                self._on_bytes(b"")
-                while not answer.is_done and (chunk := await watch.next(chunks)) is not None:
-                    self._on_bytes(chunk)
+                body, read = Body(answer), self._reader(response)
+                while not answer.is_done and (chunk := await watch.over(read)):
                     heard = answer.heard
                     for event in body.feed(chunk):
                         yield event
@@ -94,6 +92,19 @@ class OpenAIProvider:
             raise self._without_key(error) from error.__cause__
         finally:
             watch.close()
+
+    def _reader(self, response: httpx.Response) -> Read:
+        read, on_bytes = reader(response), self._on_bytes
+        if on_bytes is None:
+            return read
+
+        async def read_aloud() -> bytes:
+            if chunk := await read():
+                on_bytes(chunk)
+            return chunk
+
+        on_bytes(b"")
+        return read_aloud
 
     async def _ask(
         self, transcript: Sequence[ChatMessage], tools: Sequence[Tool]
@@ -171,9 +182,3 @@ class OpenAIProvider:
         if self._api_key and self._api_key in str(error):
             error.args = (str(error).replace(self._api_key, "…"),)
         return error
-
-
-def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The bytes as they come. Unlike with aiter_raw, nobody counts and cuts them on the way."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 (an async client's)
-    return aiter(response.stream)

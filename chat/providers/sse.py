@@ -42,6 +42,10 @@ class FrameDecoder:
         frame, is larger than MAX_FRAME_BYTES.
         """
         if self._is_whole(chunk):
+            # Nearly always there is one.
+            if chunk.count(b"\n") == 2 and chunk.startswith(b"data: "):
+                self._check(len(chunk))
+                return (Frame(chunk[6:-2].decode("utf-8", "replace")),)
             blocks = chunk[:-2].split(b"\n\n")
             if all(map(_is_line_of_data, blocks)):
                 return [Frame(_text(block[6:])) for block in blocks]

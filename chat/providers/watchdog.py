@@ -1,13 +1,14 @@
 """A bound on the model's silence, by meaning: comments and empty chunks are silence too."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from time import monotonic
 
-import httpx
+import aiohttp
 
 from chat.errors import ProviderError
 from chat.providers.failures import from_transport
+from chat.providers.http import Read, as_httpx
 from chat.text import say
 
 
@@ -33,17 +34,18 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
         self._patience = timeouts.first_token
-        self._heard_at = self._loop.time()
+        self._heard_at = monotonic()
         self._total = timeouts.total
         self._end = self._heard_at + timeouts.total
         self._task = asyncio.current_task()
         self._is_reading = False
+        self._is_late = False
         self._has_barked = False
         self._timer = self._loop.call_later(min(self._patience, self._total), self._look)
 
     def heard(self) -> None:
         """Something with a meaning has come, and has been dealt with."""
-        self._heard_at = self._loop.time()
+        self._heard_at = monotonic()
         if self._patience != self._idle:
             self._patience = self._idle
             self._look()
@@ -51,44 +53,46 @@ class Watchdog:
     def close(self) -> None:
         self._timer.cancel()
 
-    async def next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """The next bytes; None at their end. Raises ProviderError."""
-        if self._loop.time() >= self._end:
+    async def over(self, read: Read) -> bytes:
+        """What `read` gives. Raises ProviderError."""
+        if self._is_late:
             raise self._failure()
         self._is_reading = True
         try:
-            return await anext(chunks, None)
+            return await read()
         except asyncio.CancelledError:
             if not self._has_barked or (self._task and self._task.uncancel()):
                 raise
             raise self._failure() from None
-        except httpx.TransportError as error:
-            raise from_transport(error) from error
+        except aiohttp.ClientError as error:
+            raise from_transport(as_httpx(error)) from error
         finally:
             self._is_reading = False
 
     def _look(self) -> None:
         due = min(self._heard_at + self._patience, self._end)
-        now = self._loop.time()
+        now = monotonic()
         if now < due:
-            self._look_at(due)
+            self._look_in(due - now)
         elif not self._is_reading or not self._task:
-            self._look_at(now + self._patience)
+            self._is_late = now >= self._end
+            if not self._is_late:
+                self._look_in(min(self._patience, self._end - now))
         else:
             self._has_barked = True
             self._task.cancel()
 
     def _failure(self) -> ProviderError:
-        if self._loop.time() >= self._end:
+        if monotonic() >= self._end:
             text = say(
                 "The model's answer took longer than {seconds} seconds.", seconds=f"{self._total:g}"
             )
             return ProviderError(text, code="LLM_TIMEOUT")
         return silent(self._patience)
 
-    def _look_at(self, when: float) -> None:
+    def _look_in(self, seconds: float) -> None:
         self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._look)
+        self._timer = self._loop.call_later(seconds, self._look)
 
 
 def silent(seconds: float) -> ProviderError:

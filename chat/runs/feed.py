@@ -86,6 +86,9 @@ async def follow(  # noqa: C901 (each generator more would cost every token of e
                     after += len(batch.frames)
                     quiet_since = time.monotonic()
                     yield batch.frames[0] if len(batch.frames) == 1 else b"".join(batch.frames)
+                elif time.monotonic() - quiet_since > KEEP_ALIVE_SECONDS - HEARTBEAT_SECONDS:
+                    quiet_since = time.monotonic()
+                    yield KEEP_ALIVE
                 # Over; or this process is about to end, and the run goes on elsewhere.
                 if batch.is_end or (house.is_leaving and (log is None or log.failure)):
                     return
@@ -94,9 +97,6 @@ async def follow(  # noqa: C901 (each generator more would cost every token of e
                         await ear.wait(LOOK_AGAIN_SECONDS)
                 elif log.last_seq <= after:
                     await log.moved()
-                if time.monotonic() - quiet_since > KEEP_ALIVE_SECONDS - HEARTBEAT_SECONDS:
-                    quiet_since = time.monotonic()
-                    yield KEEP_ALIVE
     finally:
         house.readers -= 1
 

@@ -8,19 +8,19 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
 
 from chat.errors import ChatError, RunLost, StorageAway
-from chat.events import DELTAS, TERMINAL, ChatEvent
+from chat.events import DELTAS, ChatEvent
 from chat.runs import metrics
 from chat.runs.effects import Effect
 from chat.runs.pool import AWAY_ERRORS, writer
-from chat.runs.run_log import RunLog
-from chat.runs.store import Slice, Written, beat, write, write_again
+from chat.runs.run_log import RunLog, Slice
+from chat.runs.store import Written, beat, write, write_again
 from chat.text import say
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Journal:
     def __init__(
         self,
         on_cancel_requested: Callable[[UUID], None],
-        on_stored: Callable[[set[UUID]], None] = lambda run_ids: None,
+        on_stored: Callable[[Iterable[UUID]], None] = lambda run_ids: None,
     ) -> None:
         self._on_cancel_requested = on_cancel_requested
         self._on_stored = on_stored
@@ -123,8 +123,10 @@ class Journal:
         await asyncio.wait({self._task})
 
     def _touch(self, log: RunLog) -> None:
+        # The writer is awake already where another log is dirty.
+        if not self._dirty:
+            self._wake.set()
         self._dirty.add(log)
-        self._wake.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -135,10 +137,10 @@ class Journal:
             logs = list(self._dirty)
             self._dirty.clear()
             self._is_writing = True
-            batch = [(log, _slice(log)) for log in logs]
+            batch = [(log, log.take()) for log in logs]
             await self._flush(batch)
             self._is_writing = False
-            metrics.committed(sum(len(part.rows) for _, part in batch), loop.time() - begun_at)
+            metrics.committed(sum([len(part.rows) for _, part in batch]), loop.time() - begun_at)
             await asyncio.sleep(begun_at + COMMIT_INTERVAL_SECONDS - loop.time())
 
     async def _flush(self, batch: list[tuple[RunLog, Slice]]) -> None:
@@ -168,8 +170,17 @@ class Journal:
 
     def _show_all(self, batch: list[tuple[RunLog, Slice]], written: Written) -> None:
         for log, part in batch:
-            self._show(log, part, written)
-        self._on_stored(written.run_ids)
+            # There is hardly ever one in either set.
+            if written.lost and log.run_id in written.lost:
+                self._drop(log, RunLost("Another process has taken this run over."))
+                continue
+            if written.cancelled and log.run_id in written.cancelled and not part.is_ending:
+                # First: what waits for this write must not begin anything after it.
+                self._on_cancel_requested(log.run_id)
+            log.stored(part.rows)
+            if log.is_over:
+                self._logs.pop(log.run_id, None)
+        self._on_stored([log.run_id for log, _ in batch])
 
     def _end_all(self) -> None:
         """Have all runs end, and record that as soon as they can."""
@@ -177,33 +188,11 @@ class Journal:
         for log in self._logs.values():
             log.end(StorageAway(AWAY))
 
-    def _show(self, log: RunLog, part: Slice, written: Written) -> None:
-        if log.run_id not in written.run_ids:
-            self._drop(log, RunLost("Another process has taken this run over."))
-            return
-        is_ending = bool(part.rows) and part.rows[-1][1] in TERMINAL
-        if log.run_id in written.cancelled and not is_ending:
-            # First: what waits for this write must not begin anything after it.
-            self._on_cancel_requested(log.run_id)
-        log.stored(part.rows)
-        if log.is_over:
-            self._logs.pop(log.run_id, None)
-
     def _drop(self, log: RunLog, failure: Exception) -> None:
         log.close(failure)
         self._dirty.discard(log)
         if self._logs.get(log.run_id) is log:
             del self._logs[log.run_id]
-
-
-def _slice(log: RunLog) -> Slice:
-    part = Slice(log.run_id, log.lease, log.last_seq)
-    for pending in log.take():
-        part.last_seq += 1
-        part.rows.append((part.last_seq, pending.kind, pending.to_json(), pending.at))
-        if pending.effect:
-            part.effects.append(pending.effect)
-    return part
 
 
 async def _insist(call: Writing, slices: list[Slice], patience_seconds: float) -> Written:

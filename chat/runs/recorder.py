@@ -28,12 +28,17 @@ class Recorder:
         self._log = journal.open(run.pk, run.lease, run.last_seq)
         self._is_over = self._is_closed = False
         self._veil = Veil(settings.REDACTION)
+        self._is_plain = not self._veil.holds_back
 
     async def record(self, event: ChatEvent) -> None:
         """Store the event, with the rows that change with it. See Journal.append."""
         if self._is_closed:
             raise RunLost("This process has given the run up.")
         if self._is_over:
+            return
+        if event.kind in DELTAS and self._is_plain:
+            self.steps.apply(event)
+            await self._journal.append(self._log, event)
             return
         for shown in self._veil.pass_on(event):
             await self._store(shown)

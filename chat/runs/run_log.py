@@ -16,6 +16,21 @@ Row = tuple[int, Kind, str, float]
 
 
 @dataclass(slots=True)
+class Slice:
+    """What one run adds to a write; `last_seq`: the number of its last row."""
+
+    run_id: UUID
+    lease: int
+    last_seq: int
+    rows: list[Row] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+    @property
+    def is_ending(self) -> bool:
+        return bool(self.rows) and self.rows[-1][1] in TERMINAL
+
+
+@dataclass(slots=True)
 class Pending:
     """An event on its way to the disk. Neighbouring deltas wait in one, as `texts`."""
 
@@ -43,6 +58,7 @@ class RunLog:
         self.settled = 0
         self.waiting_characters = 0
         self.is_over = False
+        self.is_closed = False
         self.failure: Exception | None = None
         self.trouble: Exception | None = None
         self._pending: list[Pending] = []
@@ -51,31 +67,32 @@ class RunLog:
         self._first = last_seq + 1
         self._waiters: list[asyncio.Future[bool]] = []
 
-    @property
-    def is_closed(self) -> bool:
-        return self.is_over or self.failure is not None
-
     def add(self, event: ChatEvent, effect: Effect | None = None) -> int:
         """Queue an event and return its place in the queue; a delta joins the delta before it."""
+        pending = self._pending
         if event.kind not in DELTAS:
-            self._queue(Pending(event.kind, encoded=event.to_json(), effect=effect))
+            pending.append(Pending(event.kind, encoded=event.to_json(), effect=effect))
+            self.added += 1
             return self.added
         text = event.data["content"]
         self.waiting_characters += len(text)
-        if not self._pending or self._pending[-1].kind != event.kind:
-            self._queue(Pending(event.kind))
-        self._pending[-1].texts.append(text)
+        if not pending or pending[-1].kind != event.kind:
+            pending.append(Pending(event.kind))
+            self.added += 1
+        pending[-1].texts.append(text)
         return self.added
 
-    def _queue(self, pending: Pending) -> None:
-        self._pending.append(pending)
-        self.added += 1
-
-    def take(self) -> list[Pending]:
+    def take(self) -> Slice:
         """What is waiting, to be written now."""
         taken, self._pending = self._pending, []
         self.waiting_characters = 0
-        return taken
+        part = Slice(self.run_id, self.lease, self.last_seq)
+        for pending in taken:
+            part.last_seq += 1
+            part.rows.append((part.last_seq, pending.kind, pending.to_json(), pending.at))
+            if pending.effect:
+                part.effects.append(pending.effect)
+        return part
 
     def stored(self, rows: list[Row]) -> None:
         """These rows are committed: show them."""
@@ -84,7 +101,8 @@ class RunLog:
             self._frames.append(frame)
             self._bytes += len(frame)
             self.last_seq = number
-            self.is_over = kind in TERMINAL
+            if kind in TERMINAL:
+                self.is_over = self.is_closed = True
         self.settled += len(rows)
         # Whoever had something to say has been told by now; the others may go on.
         self.trouble = self.failure
@@ -113,6 +131,7 @@ class RunLog:
     def close(self, failure: Exception) -> None:
         """Nothing more is written from here: the run was lost, or could not be stored."""
         self.failure = self.trouble = failure
+        self.is_closed = True
         self._pending.clear()
         self.wake()
 
@@ -125,7 +144,8 @@ class RunLog:
     def wake(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            _settle(waiter, True)
+            if not waiter.done():
+                waiter.set_result(True)
 
     def moved(self) -> asyncio.Future[bool]:
         """Done when the log moves, and with each heartbeat; without a timer for every token."""
@@ -139,13 +159,13 @@ class RunLog:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         self._waiters.append(waiter)
-        timer = loop.call_later(seconds, _settle, waiter, False)
+        timer = loop.call_later(seconds, _give_up, waiter)
         try:
             return await waiter
         finally:
             timer.cancel()
 
 
-def _settle(waiter: asyncio.Future[bool], has_moved: bool) -> None:
+def _give_up(waiter: asyncio.Future[bool]) -> None:
     if not waiter.done():
-        waiter.set_result(has_moved)
+        waiter.set_result(False)

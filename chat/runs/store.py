@@ -6,7 +6,7 @@ once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from chat.models import AgentRun
-from chat.runs.effects import Effect
-from chat.runs.run_log import Row
+from chat.runs.run_log import Slice
 
 # A batch is a JSON list of [run, lease, last_seq, rows], a row [number, kind, data, time].
 # `+status` keeps SQLite from going through all running runs, with all of the JSON for each.
@@ -59,21 +58,13 @@ SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::timestam
 
 
 @dataclass(slots=True)
-class Slice:
-    """What one run adds to a write."""
-
-    run_id: UUID
-    lease: int
-    last_seq: int
-    rows: list[Row] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Written:
-    """The runs whose events are stored now, and runs that should be cancelled."""
+    """Of the runs of a write: those that are not ours any longer, of which nothing was stored.
 
-    run_ids: set[UUID]
+    And runs, of whomever, that should be cancelled.
+    """
+
+    lost: set[UUID]
     cancelled: set[UUID]
 
 
@@ -83,22 +74,23 @@ def write(slices: Sequence[Slice]) -> Written:
         write_in = _write_in_sqlite if connection.vendor == "sqlite" else _write_in_postgresql
         written = write_in(cursor, slices)
         for part in slices:
-            if part.effects and part.run_id in written.run_ids:
+            if part.effects and part.run_id not in written.lost:
                 for effect in part.effects:
                     effect()
     return written
 
 
 def _write_in_sqlite(cursor: Any, slices: Sequence[Slice]) -> Written:
-    batch, run_ids = _batch(slices), {part.run_id for part in slices}
+    batch, lost = _batch(slices), set[UUID]()
     cursor.execute(_MOVE_SQLITE, [datetime.now(UTC).replace(tzinfo=None), batch])
     if cursor.rowcount != len(slices):
         cursor.execute(_STILL_OURS_SQLITE, [batch])
-        run_ids = {UUID(run_id) for (run_id,) in cursor.fetchall()}
-        batch = _batch([part for part in slices if part.run_id in run_ids])
+        ours = {UUID(run_id) for (run_id,) in cursor.fetchall()}
+        lost = {part.run_id for part in slices} - ours
+        batch = _batch([part for part in slices if part.run_id in ours])
     cursor.execute(_INSERT_SQLITE, [batch])
     cursor.execute(_CANCELLED)
-    return Written(run_ids, {UUID(run_id) for (run_id,) in cursor.fetchall()})
+    return Written(lost, {UUID(run_id) for (run_id,) in cursor.fetchall()})
 
 
 def _batch(slices: Sequence[Slice]) -> str:
@@ -118,7 +110,8 @@ def _write_in_postgresql(cursor: Any, slices: Sequence[Slice]) -> Written:
     ]
     if rows:
         cursor.execute(_INSERT_POSTGRESQL, list(map(list, zip(*rows, strict=True))))
-    return Written(set(moved), {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
+    lost = {part.run_id for part in slices} - moved.keys()
+    return Written(lost, {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
 
 
 def write_again(slices: list[Slice]) -> Written:
@@ -129,8 +122,8 @@ def write_again(slices: list[Slice]) -> Written:
 def _found(slices: list[Slice]) -> Written | None:
     """What a write has stored, as far as rows tell; None where it has stored nothing."""
     stored = {part.run_id for part in slices if part.rows and _is_stored(part)}
-    beats = {part.run_id for part in slices if not part.rows}
-    return Written(stored | beats, set()) if stored else None
+    lost = {part.run_id for part in slices if part.rows} - stored
+    return Written(lost, set()) if stored else None
 
 
 def _is_stored(part: Slice) -> bool:

@@ -201,7 +201,7 @@ async def test_a_write_whose_answer_was_lost_is_not_written_twice(journal: Journ
     first = await in_pool(write, [part, lost])
     again = await in_pool(write_again, [part, lost])
 
-    assert first.run_ids == again.run_ids == {run.pk}
+    assert first.lost == again.lost == {other.pk}
     assert text_of(await in_pool(stored, run.pk)) == "once"
 
 
