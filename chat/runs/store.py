@@ -22,14 +22,14 @@ from chat.runs.run_log import Slice
 # A batch is a JSON list of [run, lease, last_seq, rows], a row [number, kind, data, time].
 # `+status` keeps SQLite from going through all running runs, with all of the JSON for each.
 _MOVE_SQLITE = """
-UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
+UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = ?
 FROM (SELECT json_extract(value, '$[0]') AS run, json_extract(value, '$[1]') AS lease,
-             json_extract(value, '$[2]') AS seq FROM json_each(%s)) AS batch
+             json_extract(value, '$[2]') AS seq FROM json_each(?)) AS batch
 WHERE id = batch.run AND chat_agentrun.lease = batch.lease
   AND +status IN ('running', 'awaiting_approval')
 """
 _STILL_OURS_SQLITE = """
-SELECT run.id FROM json_each(%s) JOIN chat_agentrun AS run ON run.id = json_extract(value, '$[0]')
+SELECT run.id FROM json_each(?) JOIN chat_agentrun AS run ON run.id = json_extract(value, '$[0]')
 WHERE lease = json_extract(value, '$[1]') AND +status IN ('running', 'awaiting_approval')
 """
 # All that there are, of every process: there is an index of them, and hardly ever one in it.
@@ -41,8 +41,8 @@ _INSERT_SQLITE = """
 INSERT INTO chat_runevent (run_id, seq, kind, data, created_at)
 SELECT json_extract(part.value, '$[0]'), json_extract(row.value, '$[0]'),
        json_extract(row.value, '$[1]'), json_extract(row.value, '$[2]'),
-       strftime('%%Y-%%m-%%d %%H:%%M:%%f', json_extract(row.value, '$[3]'), 'unixepoch')
-FROM json_each(%s) AS part, json_each(part.value, '$[3]') AS row
+       strftime('%Y-%m-%d %H:%M:%f', json_extract(row.value, '$[3]'), 'unixepoch')
+FROM json_each(?) AS part, json_each(part.value, '$[3]') AS row
 """
 _MOVE_POSTGRESQL = """
 UPDATE chat_agentrun SET last_seq = batch.seq, heartbeat_at = %s
@@ -70,9 +70,11 @@ class Written:
 
 def write(slices: Sequence[Slice]) -> Written:
     """Store all slices in one transaction; a slice with a stale lease writes nothing."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        write_in = _write_in_sqlite if connection.vendor == "sqlite" else _write_in_postgresql
-        written = write_in(cursor, slices)
+    is_sqlite = connection.vendor == "sqlite"
+    if is_sqlite and not any(part.effects for part in slices):
+        return _write_events_alone(slices)
+    with transaction.atomic():
+        written = (_write_in_sqlite if is_sqlite else _write_in_postgresql)(slices)
         for part in slices:
             if part.effects and part.run_id not in written.lost:
                 for effect in part.effects:
@@ -80,17 +82,35 @@ def write(slices: Sequence[Slice]) -> Written:
     return written
 
 
-def _write_in_sqlite(cursor: Any, slices: Sequence[Slice]) -> Written:
+def _write_events_alone(slices: Sequence[Slice]) -> Written:
+    """As `write` does. Nothing of Django's is within this transaction, and Django not around it.
+
+    It would have been half of what the interpreter does for a commit.
+    """
+    connection.ensure_connection()
+    database = connection.connection
+    with connection.wrap_database_errors:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            written = _write_in_sqlite(slices)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+    return written
+
+
+def _write_in_sqlite(slices: Sequence[Slice]) -> Written:
+    execute = connection.connection.execute
     batch, lost = _batch(slices), set[UUID]()
-    cursor.execute(_MOVE_SQLITE, [datetime.now(UTC).replace(tzinfo=None), batch])
-    if cursor.rowcount != len(slices):
-        cursor.execute(_STILL_OURS_SQLITE, [batch])
-        ours = {UUID(run_id) for (run_id,) in cursor.fetchall()}
+    moved = execute(_MOVE_SQLITE, [str(datetime.now(UTC).replace(tzinfo=None)), batch])
+    if moved.rowcount != len(slices):
+        ours = {UUID(run_id) for (run_id,) in execute(_STILL_OURS_SQLITE, [batch])}
         lost = {part.run_id for part in slices} - ours
         batch = _batch([part for part in slices if part.run_id in ours])
-    cursor.execute(_INSERT_SQLITE, [batch])
-    cursor.execute(_CANCELLED)
-    return Written(lost, {UUID(run_id) for (run_id,) in cursor.fetchall()})
+    execute(_INSERT_SQLITE, [batch])
+    return Written(lost, {UUID(run_id) for (run_id,) in execute(_CANCELLED).fetchall()})
 
 
 def _batch(slices: Sequence[Slice]) -> str:
@@ -98,20 +118,24 @@ def _batch(slices: Sequence[Slice]) -> str:
     return orjson.dumps(plain).decode()
 
 
-def _write_in_postgresql(cursor: Any, slices: Sequence[Slice]) -> Written:
+def _write_in_postgresql(slices: Sequence[Slice]) -> Written:
     runs = zip(*((part.run_id, part.lease, part.last_seq) for part in slices), strict=True)
-    cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *map(list, runs)])
-    moved = dict(cursor.fetchall())
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_POSTGRESQL, [timezone.now(), *map(list, runs)])
+        moved = dict(cursor.fetchall())
+        _insert_in_postgresql(cursor, [part for part in slices if part.run_id in moved])
+    lost = {part.run_id for part in slices} - moved.keys()
+    return Written(lost, {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
+
+
+def _insert_in_postgresql(cursor: Any, slices: Sequence[Slice]) -> None:
     rows = [
         (part.run_id, number, str(kind), data, datetime.fromtimestamp(at, UTC))
         for part in slices
-        if part.run_id in moved
         for number, kind, data, at in part.rows
     ]
     if rows:
         cursor.execute(_INSERT_POSTGRESQL, list(map(list, zip(*rows, strict=True))))
-    lost = {part.run_id for part in slices} - moved.keys()
-    return Written(lost, {run_id for run_id, is_cancelled in moved.items() if is_cancelled})
 
 
 def write_again(slices: list[Slice]) -> Written:

@@ -48,6 +48,17 @@ def servers_in_use() -> list[MCPServer]:
 
 
 _in_use = Prepared(lambda _: MCPServer.objects.filter(is_enabled=True).exclude(url="", command=""))
+_tools = Prepared(
+    lambda _: (
+        MCPTool.objects.filter(server__is_enabled=True)
+        .exclude(is_enabled=True, accepted_fingerprint="")
+        .order_by()
+        .values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")
+    )
+)
+_kept_to_groups = Prepared(
+    lambda _: MCPServer.groups.through.objects.values_list("mcpserver__slug")
+)
 NOTHING = Access(
     configs=[],
     slugs=frozenset(),
@@ -63,8 +74,6 @@ def read_access(conversation: Conversation) -> Access:
     if not servers:
         return NOTHING
     closed = _closed_to(conversation.owner_id) | set(conversation.servers_off)
-    rows = MCPTool.objects.filter(server__in=servers).order_by()
-    tools = rows.values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")
     found = (config_of(server, conversation.owner_id) for server in servers)
     configs = [config for config in found if config]
     return Access(
@@ -74,8 +83,7 @@ def read_access(conversation: Conversation) -> Access:
         slugs=frozenset(server.slug for server in servers if server.slug not in closed),
         accepted={
             (slug, name): fingerprint if is_enabled else ""
-            for slug, name, is_enabled, fingerprint in tools
-            if fingerprint or not is_enabled
+            for slug, name, is_enabled, fingerprint in _tools()
         },
     )
 
@@ -94,11 +102,11 @@ def servers_for(user_id: int) -> list[MCPServer]:
 
 def _closed_to(user_id: int) -> set[str]:
     """The slugs of servers that are kept to groups this person is not in."""
-    through = MCPServer.groups.through.objects
-    kept = set(through.values_list("mcpserver__slug", flat=True))
+    kept = {slug for (slug,) in _kept_to_groups()}
     if not kept:
         return kept
-    theirs = through.filter(group__user=user_id).values_list("mcpserver__slug", flat=True)
+    through = MCPServer.groups.through.objects.filter(group__user=user_id)
+    theirs = through.values_list("mcpserver__slug", flat=True)
     return kept - set(theirs)
 
 
