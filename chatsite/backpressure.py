@@ -74,6 +74,8 @@ class DaphnePace(Pace):
 
     async def __call__(self, message: dict[str, Any]) -> None:
         has_more = message.get("more_body", False)
+        if has_more and self._is_registered and self._write(message["body"]):
+            return
         if has_more != self._is_registered and message["type"] == "http.response.body":
             self._register(has_more)
         await self._send(message)
@@ -89,6 +91,28 @@ class DaphnePace(Pace):
             self._request.registerProducer(self, True)
         else:
             self._request.unregisterProducer()
+
+    def _write(self, body: bytes) -> bool:
+        """Whether it could be sent at once, as a chunk (RFC 9112, 7.1): nothing waits before it.
+
+        Twisted asks the system for each write when that may be done, then not to be told any more:
+        several times the work of writing.
+        """
+        request = self._request
+        transport = request.transport
+        is_open = request.channel is not None and getattr(transport, "connected", False)
+        # Under TLS there is none of these two; the last chunk, an empty one, is Twisted's.
+        waiting = getattr(transport, "_tempDataLen", 1) or len(transport.dataBuffer)
+        if not (is_open and request.chunked and body) or waiting:
+            return False
+        chunk = b"%x\r\n%b\r\n" % (len(body), body)
+        sent = transport.writeSomeData(chunk)
+        if not isinstance(sent, int):
+            return False
+        if sent < len(chunk):
+            transport.write(chunk[sent:])
+        request.sentLength += len(body)
+        return True
 
     def _is_full(self) -> bool:
         return not self._has_room.is_set()
