@@ -75,7 +75,9 @@ def encode(data: Mapping[str, Any]) -> str:
 def encode_delta(content: str) -> str:
     """The same as `encode({"content": content})`, for what there is most of."""
     text = f'{{"content": {encode_basestring(content)}}}'
-    return encode({"content": content}) if "\\u0000" in text else _without_halves(text)
+    if "\\u0000" in text:
+        return encode({"content": content})
+    return text if text.isascii() else _without_halves(text)
 
 
 def _without_halves(text: str) -> str:

@@ -84,7 +84,8 @@ class Steps:
         data = event.data
         match event.kind:
             case Kind.CONTENT:
-                self._writing().content += data["content"]
+                last = self.steps[-1]
+                (self._writing() if last.calls else last).content += data["content"]
             case Kind.REASONING:
                 self._writing().reasoning += data["content"]
             case Kind.TOOL_CALLS:

@@ -5,24 +5,21 @@ class Halves:
     """Joins what one piece ends with to what the next begins with."""
 
     def __init__(self) -> None:
-        self._half = ""
+        # Waits for its other half.
+        self.half = ""
 
     def add(self, text: str) -> str:
         """The text that is whole now; a first half at its end waits for the next piece."""
-        if self._half:
-            text = joined(self._half + text)
-            self._half = ""
+        if self.half:
+            text = joined(self.half + text)
+            self.half = ""
         if "\ud800" <= text[-1:] <= "\udbff":
-            text, self._half = text[:-1], text[-1]
+            text, self.half = text[:-1], text[-1]
         return text
-
-    def is_whole(self, text: str) -> bool:
-        """Whether this piece has nothing to do with its neighbours."""
-        return not self._half and not "\ud800" <= text[-1:] <= "\udbff"
 
     def rest(self) -> str:
         """A half whose other half never came. Forgets it."""
-        half, self._half = self._half, ""
+        half, self.half = self.half, ""
         return half
 
 

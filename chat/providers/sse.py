@@ -43,8 +43,8 @@ class FrameDecoder:
         """
         if self._is_whole(chunk):
             # Nearly always there is one.
-            if chunk.count(b"\n") == 2 and chunk.startswith(b"data: "):
-                self._check(len(chunk))
+            is_short = len(chunk) <= MAX_FRAME_BYTES
+            if is_short and chunk.startswith(b"data: ") and chunk.count(b"\n") == 2:
                 return (Frame(chunk[6:-2].decode("utf-8", "replace")),)
             blocks = chunk[:-2].split(b"\n\n")
             if all(map(_is_line_of_data, blocks)):

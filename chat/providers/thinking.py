@@ -63,19 +63,21 @@ class ThinkTags:
     """
 
     def __init__(self) -> None:
+        # Whether all that comes from now on is text.
+        self.is_text = False
         self._place = Place.START
         self._held = ""
         self._is_trimming = False
-
-    @property
-    def is_text(self) -> bool:
-        """Whether all that comes from now on is text."""
-        return self._place is Place.TEXT and not self._is_trimming
 
     def add(self, text: str) -> list[Delta]:
         """What is certain now; what may still become a tag is held back."""
         if self.is_text:
             return [ContentDelta(text=text)] if text else []
+        found = self._look_for_tags(text)
+        self.is_text = self._place is Place.TEXT and not self._is_trimming
+        return found
+
+    def _look_for_tags(self, text: str) -> list[Delta]:
         text, self._held = self._held + text, ""
         if self._place is Place.START:
             begin = text.lstrip()
@@ -105,7 +107,7 @@ class ThinkTags:
         found: list[Delta] = [ReasoningDelta(text=thought)] if thought else []
         if tag:
             self._place, self._is_trimming = Place.TEXT, True
-            found += self.add(text)
+            found += self._look_for_tags(text)
         return found
 
     def _trimmed(self, text: str) -> str:

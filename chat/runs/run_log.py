@@ -40,9 +40,6 @@ class Pending:
     encoded: str = ""
     effect: Effect | None = None
 
-    def to_json(self) -> str:
-        return encode_delta("".join(self.texts)) if self.texts else self.encoded
-
 
 class RunLog:
     """Events of a run that are waiting to be stored, and the last ones that were.
@@ -89,7 +86,9 @@ class RunLog:
         part = Slice(self.run_id, self.lease, self.last_seq)
         for pending in taken:
             part.last_seq += 1
-            part.rows.append((part.last_seq, pending.kind, pending.to_json(), pending.at))
+            texts = pending.texts
+            encoded = encode_delta("".join(texts)) if texts else pending.encoded
+            part.rows.append((part.last_seq, pending.kind, encoded, pending.at))
             if pending.effect:
                 part.effects.append(pending.effect)
         return part
