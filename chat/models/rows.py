@@ -4,7 +4,7 @@ Making the statement anew is most of what an insert or update by the ORM costs; 
 its answer take five of them. See docs/decisions/0013-statements-made-once.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from operator import attrgetter
@@ -76,9 +76,15 @@ def insert(row: Model) -> None:
 
 def update(model: type[Model], key: Any, **values: Any) -> None:
     """Change the row with this primary key, as `filter(pk=key).update(**values)` does."""
-    statement, database = _update(model, tuple(values)), _database()
+    update_where(model, {str(model._meta.pk.name): key}, **values)
+
+
+def update_where(model: type[Model], keys: Mapping[str, Any], **values: Any) -> None:
+    """Change the rows whose fields have these values, as `filter(**keys).update(**values)` does."""
+    statement, database = _update(model, tuple(values), tuple(keys)), _database()
+    given = statement.values([*values.values(), *keys.values()], database)
     with database.cursor() as cursor:
-        cursor.execute(statement.text, statement.values([*values.values(), key], database))
+        cursor.execute(statement.text, given)
 
 
 def _database() -> BaseDatabaseWrapper:
@@ -99,13 +105,14 @@ def _insert(model: type[Model]) -> _Statement:
 
 
 @cache
-def _update(model: type[Model], names: tuple[str, ...]) -> _Statement:
+def _update(model: type[Model], names: tuple[str, ...], keys: tuple[str, ...]) -> _Statement:
     columns = {field.name: field for field in model._meta.local_concrete_fields}
-    fields, key = [columns[name] for name in names], model._meta.pk
-    changes = ", ".join(f"{_column(field)} = %s" for field in fields)
+    fields = [columns[name] for name in (*names, *keys)]
+    equal = [f"{_column(field)} = %s" for field in fields]
+    changes, condition = ", ".join(equal[: len(names)]), " AND ".join(equal[len(names) :])
     table = connection.ops.quote_name(model._meta.db_table)
-    text = f"UPDATE {table} SET {changes} WHERE {_column(key)} = %s"  # noqa: S608
-    return _Statement(text, [*fields, key], list(map(_plain, [*fields, key])))
+    text = f"UPDATE {table} SET {changes} WHERE {condition}"  # noqa: S608
+    return _Statement(text, fields, list(map(_plain, fields)))
 
 
 def _plain(field: Field) -> frozenset[type]:

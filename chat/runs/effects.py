@@ -21,18 +21,18 @@ from chat.models import (
     UsageEntry,
 )
 from chat.models.ledger import mark_of
-from chat.models.rows import insert, update
+from chat.models.rows import Prepared, insert, update, update_where
 from chat.models.usage import Tally
 
 Effect = Callable[[], None]
 
 
-def of_event(run_id: UUID, event: ChatEvent) -> Effect | None:
+def of_event(run: AgentRun, event: ChatEvent) -> Effect | None:
     """What an event in mid-answer does to the rows beside it; None where it does nothing."""
-    data = event.data
+    data, run_id = event.data, run.pk
     match event.kind:
         case Kind.TOOL_CALLS:
-            return lambda: _request(run_id, data)
+            return lambda: _request(run, data)
         case Kind.TOOL_EXECUTING:
             return lambda: _start(run_id, data["id"], event.rule)
         case Kind.APPROVAL_REQUIRED:
@@ -50,29 +50,32 @@ def of_event(run_id: UUID, event: ChatEvent) -> Effect | None:
             return None
 
 
-def _request(run_id: UUID, data: Mapping[str, Any]) -> None:
+_server_called = Prepared(lambda slug: MCPServer.objects.filter(slug=slug))
+
+
+def _request(run: AgentRun, data: Mapping[str, Any]) -> None:
     now = timezone.now()
     slugs = {tool["server"] for tool in data["tools"] if "server" in tool}
-    servers = {server.slug: server for server in MCPServer.objects.filter(slug__in=slugs)}
-    (owner_id,) = AgentRun.objects.values_list("owner_id").get(pk=run_id)
-    ToolRun.objects.bulk_create(
-        ToolRun(
-            run_id=run_id,
-            owner_id=owner_id,
-            call_id=tool["id"],
-            iteration=data["iteration"],
-            tool=tool["name"][:200],
-            title=tool.get("title", "")[:200],
-            server=servers.get(tool.get("server", "")),
-            server_name=str(servers.get(tool.get("server", "")) or tool.get("server", ""))[:100],
-            arguments=tool["arguments"],
-            invalid_arguments=tool.get("invalid_arguments", ""),
-            fingerprint=tool.get("fingerprint", ""),
-            usage=data.get("usage", {}),
-            created_at=now,
+    servers = {slug: server for slug in slugs for server in _server_called(slug)}
+    for tool in data["tools"]:
+        slug = tool.get("server", "")
+        insert(
+            ToolRun(
+                run_id=run.pk,
+                owner_id=run.owner_id,
+                call_id=tool["id"],
+                iteration=data["iteration"],
+                tool=tool["name"][:200],
+                title=tool.get("title", "")[:200],
+                server=servers.get(slug),
+                server_name=str(servers.get(slug) or slug)[:100],
+                arguments=tool["arguments"],
+                invalid_arguments=tool.get("invalid_arguments", ""),
+                fingerprint=tool.get("fingerprint", ""),
+                usage=data.get("usage", {}),
+                created_at=now,
+            )
         )
-        for tool in data["tools"]
-    )
 
 
 def _start(run_id: UUID, call_id: str, rule: str) -> None:
@@ -131,7 +134,7 @@ def _set_status(run_id: UUID) -> None:
 
 
 def _update(run_id: UUID, call_id: str, **values: Any) -> None:
-    ToolRun.objects.filter(run_id=run_id, call_id=call_id).update(**values)
+    update_where(ToolRun, {"run": run_id, "call_id": call_id}, **values)
 
 
 def _ask(run_id: UUID, data: Mapping[str, Any]) -> None:

@@ -87,7 +87,7 @@ class Recorder:
 
     def _effect(self, event: ChatEvent) -> effects.Effect | None:
         if not event.is_terminal:
-            return effects.of_event(self._run.pk, event)
+            return effects.of_event(self._run, event)
         self._is_over = True
         steps: dict[str, Any] = json.loads(encode({"steps": self.steps.to_json()}))
         text = event.data.get("content", self.steps.final_text)
