@@ -1,7 +1,10 @@
 """Readers that are slow, or take nothing at all."""
 
+import fcntl
 import socket
+import termios
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,6 +23,8 @@ from tests.sse import ask, begin, wait_until
 
 PIECE = "x" * 50_000
 PIECES = 200
+# So many looks in a row find a connection as full as before.
+STILL = 20
 LIVE_PIECES = 100
 LIVE_READERS = 60
 # What an answer of 5 MB may cost by itself; its readers would cost three times as much.
@@ -136,6 +141,37 @@ def test_readers_who_take_nothing_cost_little_and_are_disconnected(
         assert each.most - memory <= SLOW_READERS * READER_BYTES + SLACK_BYTES
     again = [httpx.get(site.url + url, headers=alice.headers).content for site in sites]
     assert [alice.api.get(url).content] * 2 == whole == again
+
+
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+def test_a_reader_who_pauses_gets_every_byte(
+    alice: Person, long_run: AgentRun, new_site: Callable[..., Site], server: str
+) -> None:
+    """The write that fills the connection is taken in part; the rest of it comes after that."""
+    site = alice.site if server == "daphne" else new_site(server=server)
+    url = f"{site.url}/api/runs/{long_run.pk}/events/"
+    whole = httpx.get(url, headers=alice.headers).content
+
+    with httpx.stream("GET", url, headers=alice.headers, timeout=60) as response:
+        connection = response.extensions["network_stream"].get_extra_info("socket")
+        filled: list[int] = []
+
+        def is_full() -> bool:
+            filled.append(unread(connection))
+            return len(filled) > STILL and len({0, *filled[-STILL:]}) == 2
+
+        wait_until(is_full, 30, "nothing more fits into the connection")
+        taken = response.read()
+
+    assert len(taken) > filled[-1]
+    assert taken == whole
+
+
+def unread(connection: socket.socket) -> int:
+    """Bytes that have come and were not taken."""
+    count = array("i", [0])
+    fcntl.ioctl(connection, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_readers_who_take_nothing_of_a_running_answer_cost_little(
