@@ -108,7 +108,10 @@ def test_an_update_changes_what_the_orms_changes_and_no_other_row(run: AgentRun)
 
 def test_a_prepared_query_gives_what_the_query_gives() -> None:
     slug = f"rows-{uuid4().hex[:8]}"
-    server = MCPServer.objects.create(slug=slug, name="é", url="http://127.0.0.1", headers={"a": 1})
+    # Switched off: the site that the tests share would ask it for tools, for every run.
+    server = MCPServer.objects.create(
+        slug=slug, name="é", url="http://127.0.0.1", headers={"a": "1"}, is_enabled=False
+    )
     MCPTool.objects.create(server=server, name="echo", accepted_fingerprint="f")
 
     def rows(text: str) -> QuerySet[MCPServer]:
