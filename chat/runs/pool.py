@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import partial
 from threading import Event, current_thread, local
 from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import (
@@ -43,6 +44,10 @@ _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="db")
 # up to 100 ms a time, and the journal behind them.
 WRITER = "db-writer"
 writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=WRITER)
+# One that is being written and one that is next. In the thread's own queue, many questions at once
+# would stand before the journal's next commit, and hold up every stream.
+WRITES_AT_ONCE = 2
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _is_leaving = Event()
 
 
@@ -52,9 +57,15 @@ async def in_pool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 
 async def in_writer(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Like in_pool, for a short transaction that writes."""
-    is_sqlite = connections.settings["default"]["ENGINE"].endswith("sqlite3")
-    return await _in(writer if is_sqlite else _threads, partial(function, *args, **kwargs))
+    """Like in_pool, for a short transaction that writes; one whose turn has not come writes nothing
+    if its caller is cancelled.
+    """
+    call = partial(function, *args, **kwargs)
+    if not connections.settings["default"]["ENGINE"].endswith("sqlite3"):
+        return await _in(_threads, call)
+    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(WRITES_AT_ONCE))
+    async with turns:
+        return await _in(writer, call)
 
 
 async def _in(threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:

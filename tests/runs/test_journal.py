@@ -18,7 +18,7 @@ from chat import events
 from chat.errors import ChatError, RunLost, StorageAway
 from chat.models import AgentRun, Conversation, RunEvent, RunStatus
 from chat.runs.journal import Journal
-from chat.runs.pool import in_pool
+from chat.runs.pool import in_pool, in_writer
 from chat.runs.recorder import Recorder
 from chat.runs.store import Slice, write, write_again
 from chat.tools import ToolCall
@@ -114,6 +114,17 @@ async def test_what_is_shown_is_in_the_database(journal: Journal) -> None:
         shown = log.frames_after(0) or []
         rows = await in_pool(stored, run.pk)
         assert [row.to_sse().encode() for row in rows][: len(shown)] == shown
+
+
+async def test_a_commit_does_not_wait_behind_a_crowd_of_other_writes(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    recorder = Recorder(journal, run)
+
+    is_stored = RunEvent.objects.filter(run=run).exists
+    crowd = [asyncio.create_task(in_writer(is_stored)) for _ in range(100)]
+    await recorder.record(events.notice("among them", code="X"))
+
+    assert (await asyncio.gather(*crowd)).count(False) < 20
 
 
 async def test_a_stale_lease_writes_nothing(journal: Journal) -> None:
