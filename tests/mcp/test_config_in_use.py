@@ -110,3 +110,12 @@ def test_a_name_that_an_admin_has_given_away_stays_theirs(rows: None) -> None:
         found = config_of(row("files-config"))
     assert found
     assert (found.slug, found.command) == ("files-config", sys.executable)
+
+
+def test_a_header_that_somebody_wrote_into_the_row_as_a_number_is_sent_as_text(rows: None) -> None:
+    server = MCPServer(slug="files", url="https://example.org/mcp", headers={"X-Team": 7})
+
+    found = config_of(server)
+
+    assert found
+    assert found.headers == {"X-Team": "7"}

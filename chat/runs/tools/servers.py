@@ -154,7 +154,7 @@ def _configured(server: MCPServer) -> ServerConfig | None:
 
 def _headers(server: MCPServer) -> dict[str, str]:
     headers = {
-        name: filled_in(value, settings.MCP_SECRETS) for name, value in server.headers.items()
+        name: filled_in(str(value), settings.MCP_SECRETS) for name, value in server.headers.items()
     }
     if server.source == MCPServer.Source.ENVIRONMENT and settings.MCP_API_KEY:
         headers["Authorization"] = f"Bearer {settings.MCP_API_KEY}"
