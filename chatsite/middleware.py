@@ -37,10 +37,15 @@ def _policy() -> str:
 class OnTheLoop(MiddlewareMixin):
     """A middleware whose hooks run on the event loop, unless they may wait."""
 
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        self._before = getattr(self, "process_request", None)
+        self._after = getattr(self, "process_response", None)
+
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        before, after = (getattr(self, f"process_{what}", None) for what in ("request", "response"))
-        response = before(request) if before else None
+        response = self._before(request) if self._before else None
         response = response or await self.get_response(request)  # type: ignore[misc]
+        after = self._after
         if after is None:
             return response
         if self.may_wait(request):

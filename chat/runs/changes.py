@@ -21,20 +21,20 @@ async def see(conversation: Conversation) -> None:
     here = Conversation.objects.filter(pk=conversation.pk)
     if await in_pool(here.filter(has_news()).exists):
         await in_writer(here.update, seen_at=timezone.now())
-        await announce_change(conversation, "changed")
+        announce_change(conversation, "changed")
 
 
 async def change(conversation: Conversation, changed: dict[str, Any]) -> None:
     """See Conversation.change; `changed` holds its arguments."""
     await in_writer(conversation.change, **changed)
-    await announce_change(conversation, "changed")
+    announce_change(conversation, "changed")
 
 
 async def remove(conversation: Conversation) -> None:
     """Delete it, to be undone for a while, and stop the answer that is in progress there."""
     for run in await in_writer(mark_deleted, conversation):
         await supervisor.cancel(run)
-    await announce_change(conversation, "deleted")
+    announce_change(conversation, "deleted")
 
 
 async def restore(owner: Any, pk: UUID) -> Conversation | None:
@@ -46,5 +46,5 @@ async def restore(owner: Any, pk: UUID) -> Conversation | None:
     is_back = await in_writer(deleted.update, deleted_at=None)
     conversation = await find(owner, pk)
     if conversation is not None and is_back:
-        await announce_change(conversation, "restored")
+        announce_change(conversation, "restored")
     return conversation

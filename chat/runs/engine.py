@@ -20,7 +20,7 @@ from chat.runs.journal import Journal
 from chat.runs.model_api import configured_provider
 from chat.runs.moves import Moves
 from chat.runs.pool import in_pool
-from chat.runs.tools.servers import read_access
+from chat.runs.tools.servers import Access, read_access
 from chat.runs.tools.states import ServerStates
 from chat.runs.work import Work
 
@@ -72,9 +72,10 @@ class Engine:
             self._providers[model_name] = configured_provider(model_name, self.http)
         return self._providers[model_name]
 
-    async def toolbox(self, conversation: Conversation) -> HubToolbox:
-        """The tools that a conversation may use."""
-        access = await in_pool(read_access, conversation)
+    async def toolbox(self, conversation: Conversation, access: Access | None = None) -> HubToolbox:
+        """The tools that a conversation may use; `access`: where it was just read."""
+        if access is None:
+            access = await in_pool(read_access, conversation)
         self.hub.configure(access.configs)
         return self.hub.open_toolbox(access.slugs, access.may_offer, access.personal)
 

@@ -75,7 +75,7 @@ async def _answer(
         provider=engine.provider(run.model_name),
         toolbox=RunToolbox(
             run.pk,
-            await engine.toolbox(run.conversation),
+            await engine.toolbox(run.conversation, work.access),
             budget,
             Gate(run=run, record=recorder.record, waiting=engine.waiting_approvals),
             Asker(run=run, record=recorder.record, waiting=engine.waiting_inputs),

@@ -103,7 +103,8 @@ async def follow(  # noqa: C901 (each generator more would cost every token of e
 
 async def _begun(house: Engine, run_id: UUID) -> RunLog | None:
     """A run that starts here right now has its log in a moment; no need to look at rows."""
-    if work := house.works.get(run_id):
+    work = house.works.get(run_id)
+    if work and not work.is_claimed.is_set():
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                 await work.is_claimed.wait()

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from chat.runs import pool
+from chat.runs.announce import all_told
 from chat.runs.engine import Engine, engine
 
 # What takes longer is given up by the thread that stores it.
@@ -16,6 +17,7 @@ STORING_SECONDS = 1
 # How often to look whether one has begun to wait for a person.
 LOOK_SECONDS = 0.5
 LAST_WORDS_SECONDS = 4
+TELLING_SECONDS = 0.5
 FAREWELL_SECONDS = 1.5
 # For all of it.
 SHUTDOWN_SECONDS = 8
@@ -44,6 +46,7 @@ async def _shut_down(house: Engine, drain_seconds: float) -> None:
         elif work.task:
             work.task.cancel()
     await _ended(house, LAST_WORDS_SECONDS)
+    await all_told(TELLING_SECONDS)
     await _read(house)
     for task in house.tasks:
         task.cancel()

@@ -17,6 +17,7 @@ from chat.runs.pool import in_writer
 from chat.runs.recovery import give_up
 from chat.runs.tools.approvals import settle as settle_approval
 from chat.runs.tools.inputs import settle
+from chat.runs.tools.servers import Access, read_access
 from chat.runs.watch import watch_over
 from chat.text import say
 
@@ -45,23 +46,35 @@ async def begin(store: Store) -> AgentRun:
 
 
 async def _begin_stored(store: Store, house: Engine) -> AgentRun:
-    run, is_new = await in_writer(_store, store, house)
+    run, is_new, access = await in_writer(_store, store, house)
     if is_new and house.is_leaving:
         await in_writer(give_up, run.pk, run.lease)
     elif is_new:
         metrics.run_started()
         watch_over(house)
-        tasks.begin(run, house)
+        tasks.begin(run, house, access=access)
     return run
 
 
-def _store(store: Store, house: Engine) -> tuple[AgentRun, bool]:
-    """In a thread, which may wait for the database for longer than the event loop lives."""
+def _store(store: Store, house: Engine) -> tuple[AgentRun, bool, Access | None]:
+    """In a thread, which may wait for the database for longer than the event loop lives.
+
+    What the run may use is read in the same go: another would be a millisecond more to its first
+    token.
+    """
     _check_open(house)
     run, is_new = store()
     if is_new and house.is_leaving:
         give_up(run.pk, run.lease)
-    return run, is_new
+    return run, is_new, _access_of(run) if is_new else None
+
+
+def _access_of(run: AgentRun) -> Access | None:
+    """None where it cannot be read: the run is stored, so it tries again, and can say so."""
+    try:
+        return read_access(run.conversation)
+    except Exception:
+        return None
 
 
 async def cancel(run: AgentRun) -> bool:

@@ -8,13 +8,14 @@ from opentelemetry import trace
 
 from chat import log_ids
 from chat.models import AgentRun
+from chat.runs import titles
 from chat.runs.announce import announce
 from chat.runs.engine import Engine
 from chat.runs.executor import execute
 from chat.runs.history import read_history
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.recovery import give_up
-from chat.runs.titles import entitle
+from chat.runs.tools.servers import Access
 from chat.runs.work import Work
 from chat.steps import Steps
 
@@ -23,9 +24,14 @@ tracer = trace.get_tracer("ferryline")
 T = TypeVar("T")
 
 
-def begin(run: AgentRun, house: Engine, begun: Steps | None = None) -> None:
-    """Start the task of a run that is ours; `begun`: from where another process has left it."""
-    work = house.works[run.pk] = Work(run.pk)
+def begin(
+    run: AgentRun, house: Engine, begun: Steps | None = None, access: Access | None = None
+) -> None:
+    """Start the task of a run that is ours; `begun`: from where another process has left it.
+
+    `access`: where it was just read.
+    """
+    work = house.works[run.pk] = Work(run.pk, access=access)
     work.task = spawn(_live(work, run, house, begun), f"run {run.pk}")
 
 
@@ -44,9 +50,7 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
         is_told = run.conversation.is_new
         history = read_history(run) if is_told else await in_pool(read_history, run)
         is_first = [message["role"] for message in history].count("user") == 1
-        # Nobody waits for it: Redis may be slow, or not there at all.
-        state = "new" if is_first else "running"
-        telling = aside(announce(run, title, state), f"announcement of {run.pk}", house)
+        begun_is_told = announce(run, title, "new" if is_first else "running")
         with tracer.start_as_current_span("run", attributes={"ferryline.run": str(run.pk)}):
             await execute(run, history, work, house, begun or Steps())
     except asyncio.CancelledError:
@@ -57,9 +61,9 @@ async def _live(work: Work, run: AgentRun, house: Engine, begun: Steps | None) -
     finally:
         house.works.pop(run.pk, None)
     if not work.is_leaving:
-        await asyncio.wait({telling})
-        await announce(run, title, "finished")
-        aside(entitle(run, house), f"title of {run.conversation_id}", house)
+        announce(run, title, "finished", after=begun_is_told)
+        if titles.are_by_model():
+            aside(titles.entitle(run, house), f"title of {run.conversation_id}", house)
 
 
 def aside(coroutine: Coroutine[Any, Any, None], name: str, house: Engine) -> asyncio.Task[None]:

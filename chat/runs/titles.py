@@ -48,13 +48,15 @@ class Begun:
     answer: str
 
 
+def are_by_model() -> bool:
+    return settings.TITLE_BY_MODEL and settings.LLM_PROVIDER != "demo"
+
+
 async def entitle(run: AgentRun, house: Engine) -> None:
     """Ask the model for a title if this run was the first good answer. Never raises.
 
     A title that a person gave is left alone, also if they give it meanwhile.
     """
-    if not settings.TITLE_BY_MODEL or settings.LLM_PROVIDER == "demo":
-        return
     try:
         async with asyncio.timeout(TITLE_SECONDS):
             begun = await in_pool(read_begun, run)
@@ -64,7 +66,7 @@ async def entitle(run: AgentRun, house: Engine) -> None:
             title = settings.REDACTION.text(title_from(heard))
             is_stored = await in_writer(store_title, begun.conversation, title)
             if is_stored:
-                await announce_change(begun.conversation, "changed")
+                announce_change(begun.conversation, "changed")
     except Exception as error:  # Nothing that goes wrong with a title is worth a failure.
         logger.info("Conversation %s keeps its first words: %r", run.conversation_id, error)
 

@@ -5,12 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from chat.runs.tools.servers import Access
+
 
 @dataclass(slots=True)
 class Work:
-    """One run in this process. Stopped before it is cancellable, it ends before it begins."""
+    """One run in this process. Stopped before it is cancellable, it ends before it begins.
+
+    `access`: the tools that it may use, where they were read along with its start.
+    """
 
     run_id: UUID
+    access: Access | None = None
     task: asyncio.Task[None] | None = None
     is_claimed: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancellable: bool = False

@@ -75,7 +75,7 @@ async def import_file(request: HttpRequest) -> HttpResponse:
 async def _take(person: object, data: bytes) -> Conversation:
     document: Json = await asyncio.to_thread(read_document, data)
     conversation = await in_writer(store_document, person, document)
-    await announce_change(conversation, "changed")
+    announce_change(conversation, "changed")
     return conversation
 
 

@@ -1,37 +1,40 @@
-"""Announcements through Redis, as far as a run depends on them: it does not."""
+"""Announcements through Redis: a run does not depend on them, and they keep their order."""
 
 import asyncio
 
 import pytest
 from channels_redis.core import RedisChannelLayer
 
-from chat.models import Conversation
+from chat.models import AgentRun, Conversation
 from chat.runs import announce
+from tests.faults.proxy import Fault, Proxy
 from tests.servers.redis import Redis
 
-TIMES = 60
-STOP_SECONDS = 5
-HOUR = 3600
+SECONDS = 5
+# Redis answers some times before anything is sent.
+SLOW = Fault(delay_seconds=0.05)
 
 
-async def test_who_is_to_stop_hears_it_while_something_is_announced(
+async def test_an_end_is_told_after_the_beginning_and_nobody_waits(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    conversation = Conversation(owner_id=1, title="A talk")
+    run = AgentRun(owner_id=1, conversation=Conversation(owner_id=1))
+    page = RedisChannelLayer(hosts=[redis.url])
+    channel = await page.new_channel()
+    await page.group_add(announce.group_of(1), channel)
+    with Proxy(redis.port) as proxy:
+        proxy.suffer_next(SLOW)
+        layer = RedisChannelLayer(hosts=[f"redis://127.0.0.1:{proxy.port}/0"])
+        monkeypatch.setattr(announce, "get_channel_layer", lambda: layer)
 
-    async def work() -> None:
-        await announce.announce_change(conversation, "changed")
-        await asyncio.sleep(HOUR)
+        begun = announce.announce(run, "A talk", "new")
+        ended = announce.announce(run, "A talk", "finished", after=begun)
 
-    for turns in range(TIMES):
-        layer = RedisChannelLayer(hosts=[{"address": redis.url, "socket_timeout": 15}])
-        monkeypatch.setattr(announce, "get_channel_layer", lambda layer=layer: layer)
-        working = asyncio.create_task(work())
-        # A turn of the loop further each time: connecting, sending, reading.
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        working.cancel()
-        done, _ = await asyncio.wait({working}, timeout=STOP_SECONDS)
-        assert done, turns
-        await asyncio.gather(*announce._telling)
+        assert not begun.done()
+        async with asyncio.timeout(SECONDS):
+            heard = [(await page.receive(channel))["state"] for _ in range(2)]
+        await announce.all_told(SECONDS)
+        assert ended.done()
         await layer.close_pools()
+    await page.close_pools()
+    assert heard == ["new", "finished"]

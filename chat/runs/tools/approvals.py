@@ -113,7 +113,7 @@ class Gate:
                 expires_at=(timezone.now() + timedelta(hours=hours)).isoformat(),
             )
         )
-        await announce(self.run, str(self.run.conversation), "running")
+        announce(self.run, str(self.run.conversation), "running")
 
     async def _told(self, call: ToolCall, tool_run: ToolRun) -> Approval:
         """Record the decision, unless that was done before a crash."""
@@ -131,7 +131,7 @@ class Gate:
                     is_remembered=approval.remember,
                 )
             )
-            await announce(self.run, str(self.run.conversation), "running")
+            announce(self.run, str(self.run.conversation), "running")
         if not is_allowed:
             raise ToolDenied(REFUSALS[by])
         return approval

@@ -48,13 +48,13 @@ class Asker:
                     expires_at=expires_at.isoformat(),
                 )
             )
-            await self._announce()
+            self._announce()
             answer = await _answer_to(input_id, answered)
         finally:
             del self.waiting[input_id]
             self.open_of.get(call.id, set()).discard(input_id)
         await self.record(events.input_given(str(input_id), call, action=answer.action))
-        await self._announce()
+        self._announce()
         return answer
 
     async def close(self, call: ToolCall) -> None:
@@ -64,9 +64,9 @@ class Asker:
             if answered := self.waiting.get(input_id):
                 answered.set()
 
-    async def _announce(self) -> None:
+    def _announce(self) -> None:
         """Lists of chats mark those that wait for their person."""
-        await announce(self.run, str(self.run.conversation), "running")
+        announce(self.run, str(self.run.conversation), "running")
 
 
 async def _answer_to(input_id: UUID, answered: asyncio.Event) -> Answer:
