@@ -40,7 +40,11 @@ async def execute(
     work.is_claimed.set()
     try:
         work.is_cancellable = True
-        await _answer(run, history, work, recorder, engine)
+        try:
+            await _answer(run, history, work, recorder, engine)
+        finally:
+            # How it ended is recorded to the last word: a stop comes too late for that.
+            work.is_cancellable = False
     except (asyncio.CancelledError, RunLost) as error:
         if work.is_leaving:
             await _hand_over(run, recorder)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 from uuid import UUID
 
@@ -81,11 +81,14 @@ class Journal:
         ours, and once, StorageAway if it has to end because nothing could be stored. What was
         appended is written even if the caller is cancelled meanwhile.
         """
-        # The ending that trouble asks for may be this one.
-        if log.failure or (log.trouble and not event.is_terminal):
+        if log.failure:
             log.check()
+        # First: it has happened, whatever is asked for next.
         place = log.add(event, effect)
         self._touch(log)
+        # The ending that trouble asks for may be this one.
+        if log.trouble and not event.is_terminal:
+            log.check()
         if event.kind in DELTAS and log.waiting_characters <= MAX_WAITING_CHARACTERS:
             return
         while log.settled < place:
@@ -103,13 +106,14 @@ class Journal:
             raise log.failure
         self._drop(log, RunLost("This process has given the run up."))
 
-    def beat(self) -> None:
-        """Move the heartbeat of every run of this process, and let its readers look up.
+    def beat(self, living: Container[UUID]) -> None:
+        """Move the heartbeat of the runs that are `living`, and let the readers of all look up.
 
-        To be called every HEARTBEAT_SECONDS.
+        To be called every HEARTBEAT_SECONDS. Without a task that lives, a run has to be found.
         """
         for log in self._logs.values():
-            self._touch(log)
+            if log.run_id in living:
+                self._touch(log)
             log.wake()
 
     async def aclose(self) -> None:

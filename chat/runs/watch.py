@@ -45,7 +45,7 @@ def watch_over(house: Engine) -> None:
 async def _beat(house: Engine) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
-        house.journal.beat()
+        house.journal.beat(house.works)
 
 
 async def _sweep(house: Engine) -> None:

@@ -37,22 +37,31 @@ def install(database_url: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """A database, the model, and somebody's token."""
+    """A database, the model, tools, and somebody's token."""
 
     database_url: str
     model_url: str
     token: str
+    tools_url: str = ""
 
     @contextmanager
     def client(self) -> Iterator[httpx.Client]:
-        """One who speaks to a new process; there is no Redis."""
-        environment = {"DATABASE_URL": self.database_url, "LLM_BASE_URL": self.model_url}
-        headers = {"Authorization": f"Bearer {self.token}"}
-        with (
-            Site(**environment, REDIS_URL="") as site,
-            httpx.Client(base_url=site.url, headers=headers, timeout=CLIENT_SECONDS) as client,
-        ):
+        """One who speaks to a new process."""
+        with self.site() as site, self.client_of(site) as client:
             yield client
+
+    def site(self) -> Site:
+        """A new process; there is no Redis."""
+        return Site(
+            DATABASE_URL=self.database_url,
+            LLM_BASE_URL=self.model_url,
+            MCP_SERVER_URL=self.tools_url,
+            REDIS_URL="",
+        )
+
+    def client_of(self, site: Site) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=site.url, headers=headers, timeout=CLIENT_SECONDS)
 
     @contextmanager
     def reader(self, client: httpx.Client, question: str) -> Iterator[Follower]:

@@ -10,13 +10,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 
 from tests.faults.proxy import HALF_OPEN, MUTE, NONE, RESET, Fault, Proxy
 from tests.faults.storage import (
@@ -29,10 +30,11 @@ from tests.faults.storage import (
     install,
     stays_quiet,
 )
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.programs import need
-from tests.sse import wait_until
+from tests.sse import begin, read, wait_until
 
 TROUBLE_SECONDS = 5
 # Longer than runs are kept waiting; see PATIENCE_SECONDS of the journal.
@@ -40,6 +42,8 @@ LONG_SECONDS = 12
 # So long is a connection waited for.
 POOL_SECONDS = 10
 FULL_SECONDS = 30
+# SQLite's own patience is 20.
+LOCKED_SECONDS = 40
 TEXT = "[[tokens 150 delay 20]]"
 WHOLE = "".join(f"t{number} " for number in range(1, 151))
 ENDLESS = "[[tokens 3000 delay 20]]"
@@ -52,6 +56,7 @@ class Land:
     folder: Path
     cluster: PostgreSQL
     model_url: str
+    tools_url: str
     sqlite_token: str
     postgresql_token: str
 
@@ -197,7 +202,25 @@ def fill(disk: Path) -> None:
             pass
 
 
+def an_answer_that_failed_is_stopped_before_its_end_is_stored(land: Land) -> None:
+    place = replace(land.sqlite(land.folder / "stopped"), tools_url=land.tools_url)
+    with place.site() as site, place.client_of(site) as client:
+        run_id = begin(client, '[[call wipe {"path": "/a"}]][[then]][[text Done.]]')["run_id"]
+        read(client, run_id, until=lambda frame: frame.event == "approval_required")
+        with closing(sqlite3.connect(file_of(place), isolation_level=None)) as other:
+            other.execute("UPDATE chat_approval SET expires_at = ?", [str(timezone.now())[:-6]])
+            other.execute("BEGIN IMMEDIATE")
+            # That nobody had decided in time cannot be stored; nor can what follows from that.
+            wait_until(lambda: "could not be gone on with" in site.log, LOCKED_SECONDS)
+            other.execute("UPDATE chat_agentrun SET cancel_requested_at = heartbeat_at")
+            other.execute("COMMIT")
+        end = read(client, run_id)[-1]
+        assert (end.event, end.data["code"]) == ("error", "STORAGE")
+        assert client.get(f"/api/runs/{run_id}/").json()["status"] == "failed"
+
+
 STORIES = [
+    an_answer_that_failed_is_stopped_before_its_end_is_stored,
     sqlite_is_locked_for_a_while,
     sqlite_is_locked_for_too_long,
     postgresql_is_away_for_a_while,
@@ -210,7 +233,9 @@ Story = Callable[[Land], None]
 
 @pytest.fixture(scope="module")
 def told(
-    tmp_path_factory: pytest.TempPathFactory, model_server: ScriptedModelServer
+    tmp_path_factory: pytest.TempPathFactory,
+    model_server: ScriptedModelServer,
+    mcp_server: ScriptedMCPServer,
 ) -> Iterator[dict[Story, Future[None]]]:
     need("initdb", "postgres")
     # One of them looks at a page.
@@ -223,6 +248,7 @@ def told(
             folder=folder,
             cluster=cluster,
             model_url=model_server.base_url,
+            tools_url=mcp_server.url,
             sqlite_token=sqlite_token,
             postgresql_token=postgresql_token,
         )

@@ -85,5 +85,5 @@ async def test_a_reader_of_a_run_that_lives_elsewhere_costs_next_to_nothing(
 
     await in_writer(store, run, events.notice("news", code="X"))
     await in_pool(AgentRun.objects.filter(pk=run.pk).update, status="completed")
-    house.journal.beat()
+    house.journal.beat({run.pk})
     assert (await asyncio.wait_for(reading, READ_SECONDS)).count(b"\n\n") == 2

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chat import events
 from chat.errors import ChatError, RunLost, StorageAway
-from chat.models import AgentRun, Conversation, RunEvent, RunStatus
+from chat.models import AgentRun, Conversation, RunEvent, RunStatus, ToolRun
 from chat.runs.journal import Journal
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.recorder import Recorder
@@ -147,7 +147,7 @@ async def test_the_same_process_under_a_new_lease_forgets_the_old_one(journal: J
 
     run.lease = 2
     now = Recorder(journal, run)
-    journal.beat()
+    journal.beat({run.pk})
     async with asyncio.timeout(5):
         while not (await in_pool(AgentRun.objects.get, pk=run.pk)).heartbeat_at:
             await asyncio.sleep(0.01)
@@ -237,10 +237,22 @@ async def test_a_request_to_cancel_reaches_the_owner_with_its_next_write() -> No
     journal.open(other.pk, 1, 0)
     await in_pool(AgentRun.objects.filter(pk=run.pk).update, cancel_requested_at=timezone.now())
 
-    journal.beat()
+    journal.beat({run.pk, other.pk})
     await journal.aclose()
 
     assert asked == [run.pk]
+
+
+async def test_a_run_whose_task_is_gone_shows_no_sign_of_life(journal: Journal) -> None:
+    run, other = await in_pool(running, 2)
+    for each in (run, other):
+        journal.open(each.pk, 1, 0)
+
+    journal.beat({run.pk})
+    await journal.aclose()
+
+    heartbeats = AgentRun.objects.filter(pk__in=[run.pk, other.pk], heartbeat_at=None)
+    assert [each.pk for each in await in_pool(list, heartbeats)] == [other.pk]
 
 
 async def test_storage_that_was_away_keeps_no_run_from_its_ending(journal: Journal) -> None:
@@ -263,3 +275,25 @@ async def test_storage_that_was_away_keeps_no_run_from_its_ending(journal: Journ
 
     kinds = [[row.kind for row in await in_pool(stored, run.pk)] for run in (first, second)]
     assert kinds == [["done"], ["tool_calls", "tool_result", "done"]]
+
+
+async def test_what_a_tool_did_while_storage_was_away_is_on_record(journal: Journal) -> None:
+    (run,) = await in_pool(running, 1)
+    call = ToolCall(id="c1", name="t", arguments={})
+    recorder = Recorder(journal, run)
+    await recorder.record(events.tool_calls([call], iteration=1))
+    await recorder.record(events.tool_executing(call))
+    log = journal.log(run.pk)
+    assert log
+    log.end(StorageAway("The database was away."))
+
+    with pytest.raises(StorageAway):
+        await recorder.record(
+            events.tool_result("c1", "t", "It was done.", outcome="ok", duration_ms=1)
+        )
+    await recorder.end(events.error("The database was away.", code="STORAGE"))
+
+    (tool_run,) = await in_pool(list, ToolRun.objects.filter(run=run))
+    assert (tool_run.state, tool_run.result) == ("ok", "It was done.")
+    kinds = [row.kind for row in await in_pool(stored, run.pk)]
+    assert kinds == ["tool_calls", "tool_executing", "tool_result", "error"]
