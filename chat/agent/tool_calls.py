@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,6 +83,8 @@ async def _execute(admission: Admission, toolbox: Toolbox, record: Record) -> To
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         nonlocal told_at
+        if not math.isfinite(progress + (total or 0)):
+            return  # 1e999, say, which is read as infinity; no JSON of ours could tell it.
         # A row for each would be a gift to a server that reports all the time.
         if (now := time.monotonic()) - told_at >= PROGRESS_SECONDS:
             told_at = now

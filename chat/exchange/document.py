@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from chat.models import RunStatus, ToolRunState
 
@@ -120,4 +121,6 @@ DOCUMENT = exactly(
     current=PLACE,
     messages=listed(MESSAGE, MAX_MESSAGES, least=1),
 )
-validator = Draft202012Validator(DOCUMENT)
+# Not 1.0, which is an integer to JSON Schema and no place in a list.
+_types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+validator = extend(Draft202012Validator, type_checker=_types)(DOCUMENT)

@@ -125,9 +125,12 @@ def _question(params: mcp.types.ElicitRequestParams) -> Question | None:
     if isinstance(params, mcp.types.ElicitRequestURLParams):
         return Question(message=message, url=params.url) if _is_safe(params.url) else None
     schema = dict(params.requested_schema)
-    if len(json.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
+    try:
+        # Infinity, as which 1e999 is read, could not be stored.
+        is_short = len(json.dumps(schema, allow_nan=False)) <= MAX_SCHEMA_CHARACTERS
+    except (ValueError, RecursionError):
         return None
-    return Question(message=message, schema=schema)
+    return Question(message=message, schema=schema) if is_short else None
 
 
 def _is_safe(url: str) -> bool:

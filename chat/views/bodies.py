@@ -1,6 +1,7 @@
 """What programs send, parsed once, at the door."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -172,12 +173,19 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
 
 def parsed(text: bytes | str) -> Any:
     """The value of a JSON text that every database can store. Raises ValueError, RecursionError."""
-    return json.loads(text, parse_constant=_refuse)
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
 def _refuse(constant: str) -> None:
     """NaN and infinity, which JSON in Python reads and no database stores."""
     raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    """1e999 is a number in JSON, and infinity in Python."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def _text(body: dict[str, Any], name: str, problems: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 class BareMCPServer:
     """Lists exactly `definitions`. Calls: `ok` answers, `cut` breaks off, `gate` waits for
     `opened`, `huge` and `huge_event` answer with that many `megabytes`, `liar` with `structured`.
+    `says` tells `first`, which is JSON, and answers once that was answered or needs no answer.
 
     `capabilities` are those that the client has declared. With `page_size` it lists in pages.
 
@@ -35,6 +36,8 @@ class BareMCPServer:
         self.status = 0
         self.is_frozen = False
         self.opened = threading.Event()
+        self.first = ""
+        self.answers: list[Json] = []
         self.calls: list[str] = []
         self.methods: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -76,9 +79,10 @@ class BareMCPServer:
         if request.method != "POST":
             return Response(status_code=405)
         message = await request.json()
-        self.methods.append(message["method"])
-        if "id" not in message:
+        if not {"id", "method"} <= message.keys():
+            self._told(message)
             return Response(status_code=202)
+        self.methods.append(message["method"])
         match message["method"]:
             case "initialize":
                 self.capabilities = message["params"]["capabilities"]
@@ -90,6 +94,14 @@ class BareMCPServer:
             case _:
                 error = {"code": -32601, "message": "Method not found"}
                 return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    def _told(self, message: Json) -> None:
+        """A notification, or the answer to what we have asked."""
+        if "method" in message:
+            self.methods.append(message["method"])
+        else:
+            self.answers.append(message)
+            self.opened.set()
 
     def _page(self, params: Json) -> Json:
         """All definitions, or `page_size` of them from a cursor on."""
@@ -112,6 +124,10 @@ class BareMCPServer:
             case "gate":
                 while not self.opened.is_set():
                     await asyncio.sleep(0.01)
+            case "says":
+                token = json.dumps(message["params"].get("_meta", {}).get("progressToken"))
+                first = self.first.replace("TOKEN", token)
+                return StreamingResponse(self._said(message, first), media_type="text/event-stream")
             case "liar":
                 structured = message["params"]["arguments"]["structured"]
                 return _result(message, {**_text("see"), "structuredContent": structured})
@@ -124,6 +140,13 @@ class BareMCPServer:
                 body = iter([f"event: message\ndata: {json.dumps(event)}\n\n"])
                 return StreamingResponse(body, media_type="text/event-stream")
         return _result(message, _text("fine"))
+
+    async def _said(self, message: Json, first: str) -> AsyncIterator[str]:
+        yield f"event: message\ndata: {first}\n\n"
+        while '"id"' in first and not self.opened.is_set():
+            await asyncio.sleep(0.01)
+        event = {"jsonrpc": "2.0", "id": message["id"], "result": _text("fine")}
+        yield f"event: message\ndata: {json.dumps(event)}\n\n"
 
 
 def _greeting() -> Json:

@@ -89,6 +89,14 @@ MANY_STEPS = [
         (document(question(), answer(tool_run("a", duration_ms=-1))), "tool_runs[0]"),
         (document(question(), answer(tool_run("a", duration_ms=1 << 40))), "tool_runs[0]"),
         (document(question(), answer(tool_run("a", arguments=nested(60)))), "kept"),
+        # To JSON Schema, 0.0 is an integer.
+        (document({**question(), "parent": None}, version=2, current=0.0), "current"),
+        (
+            document(
+                *({**question(), "parent": place} for place in (None, 0.0)), version=2, current=None
+            ),
+            "messages[1]",
+        ),
     ],
 )
 def test_what_is_not_as_it_has_to_be_is_refused_in_a_sentence(
