@@ -12,7 +12,7 @@ from chat.agent.step import Reply, run_step
 from chat.agent.tool_calls import run_tool_calls
 from chat.errors import ContextTooLong, LimitReached, ProviderError
 from chat.steps import Step
-from chat.text import say
+from chat.text import clean, say
 from chat.tools import Tool, ToolCall
 from chat.transcript import ChatMessage
 
@@ -121,7 +121,7 @@ def with_unique_ids(calls: Sequence[ToolCall], known: set[str]) -> list[ToolCall
     """The same calls under ids that this conversation has not seen; some models repeat theirs."""
     unique = []
     for call in calls:
-        if not call.id or call.id in known or len(call.id) > 200:
+        if call.id != clean(call.id) or not 0 < len(call.id) <= 200 or call.id in known:
             call = replace(call, id=f"call_{uuid.uuid4().hex}")
         known.add(call.id)
         unique.append(call)

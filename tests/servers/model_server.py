@@ -8,6 +8,7 @@ Directives in the last user message, in order:
     [[then]]                    what follows is the next step, after the results
     [[loop NAME {"a": 1}]]      asks for the tool in every step
     [[raw-arguments NAME text]] arguments as they are, valid or not
+    [[call-as "c\\u0000" NAME {}]] a call under this id, which is JSON
     [[reason text]]  [[usage 12 34 0.05]]  [[finish length]]
     [[error message]]           an error object in the stream
     [[status 429 retry-after 1]] an HTTP error          [[cut]]  the connection ends
@@ -33,7 +34,12 @@ TITLE_PROMPT = "You give conversations their titles."
 DIRECTIVE = re.compile(r"\[\[([a-z-]+)(?: ((?:[^\]]|\](?!\]))*))?\]\]")
 STEP_SECONDS = 0.002
 # Directives whose methods are not named like them.
-METHODS = {"raw-arguments": "raw_arguments", "usage": "set_usage", "finish": "set_finish"}
+METHODS = {
+    "raw-arguments": "raw_arguments",
+    "call-as": "call_as",
+    "usage": "set_usage",
+    "finish": "set_finish",
+}
 
 
 class Hung(Exception):
@@ -231,9 +237,16 @@ class Script:
     loop = call
 
     async def raw_arguments(self, argument: str) -> None:
+        await self.called(f"call_{time.monotonic_ns():x}_{self.calls}", argument)
+
+    async def call_as(self, argument: str) -> None:
+        """Under an id of its own, in JSON."""
+        call_id, end = json.JSONDecoder().raw_decode(argument)
+        await self.called(call_id, argument[end:].strip())
+
+    async def called(self, call_id: str, argument: str) -> None:
         name, _, text = argument.partition(" ")
         index, self.calls = self.calls, self.calls + 1
-        call_id = f"call_{time.monotonic_ns():x}_{index}"
         first = {"name": name, "arguments": ""}
         await self.fragment({"index": index, "id": call_id, "type": "function", "function": first})
         for at in range(0, len(text), 7):
