@@ -50,6 +50,10 @@ class SessionStore(DatabaseStore):
 
     user_agent = ""
 
+    def _validate_session_key(self, key: str) -> bool:
+        # As we make them: PostgreSQL cannot even be asked for one with a NUL.
+        return bool(super()._validate_session_key(key) and key.isalnum())  # type: ignore[misc]
+
     @classmethod
     def get_model_class(cls) -> type[Session]:
         return Session

@@ -85,7 +85,11 @@ OPERATIONS = (
         about="A client that leaves does not stop the run.",
         parameters=(IDEMPOTENCY_KEY,),
         body=ref("Question"),
-        answers={200: streamed("The run's events."), **START},
+        answers={
+            200: streamed("The run's events."),
+            **START,
+            410: problem("The key is of a run whose events were deleted.", "EVENTS_DELETED"),
+        },
     ),
     Operation(
         method="post",

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Subquery
+
 from chat.models import AgentRun, unpacked
 
 EVENTS_AT_ONCE = 1000
@@ -52,8 +54,8 @@ def replay_page(run: AgentRun, after: int) -> str | None:
 
 def _moments(run: AgentRun, after: int, began: datetime) -> Iterator[Moment]:
     # A packed row stands under its first number; the next event may be within it.
-    first = run.events.filter(seq__lte=after + 1).order_by("-seq").values_list("seq", flat=True)
-    rows = run.events.filter(seq__gte=first.first() or 0).order_by("seq")
+    first = run.events.filter(seq__lte=after + 1).order_by("-seq").values("seq")[:1]
+    rows = run.events.filter(seq__gte=Subquery(first)).order_by("seq")
     for row in rows.iterator(chunk_size=100):
         before = [part[1] for part in json.loads(row.parts)] if row.parts else [0]
         last_ms = int((row.created_at - began) / MILLISECOND)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 
-from chat.errors import RunActive
+from chat.errors import QuotaExceeded, RunActive
 from chat.models import AgentRun, Conversation, Message, questions
 from chat.runs import supervisor
 from chat.views.access import ApiRequest
@@ -53,7 +53,7 @@ def _store(owner: Any, question: Question, conversation_id: UUID | None) -> tupl
             return questions.regenerate(conversation, question.regenerates, **options), True
         options["replaces"] = question.replaces
         return questions.ask(conversation, question.message, **options), True
-    except (IntegrityError, RunActive):
+    except (IntegrityError, RunActive, QuotaExceeded):
         # The same key at the same moment: the other request was first.
         if earlier := _earlier(owner, question):
             return earlier, False

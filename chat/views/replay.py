@@ -10,7 +10,7 @@ from chat.runs.replay import replay_page
 from chat.text import say
 from chat.views.access import ApiRequest, api, failure, not_found
 from chat.views.runs import find
-from chat.views.stream import cursor
+from chat.views.stream import GONE, cursor
 
 
 @api("GET")
@@ -28,6 +28,5 @@ def replay_of(run: AgentRun, after: int) -> HttpResponse:
         return failure(say("The answer is still in progress."), "RUN_ACTIVE", status=409)
     text = replay_page(run, after)
     if text is None:
-        sentence = say("What happened, and when, is no longer stored for this answer.")
-        return failure(sentence, "EVENTS_DELETED", status=410)
+        return failure(GONE, "EVENTS_DELETED", status=410)
     return HttpResponse(text, content_type="application/json")

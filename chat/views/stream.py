@@ -15,10 +15,13 @@ from chat.models import AgentRun, ApiToken, RunStatus
 from chat.runs.feed import follow
 from chat.runs.pool import in_pool
 from chat.runs.readers import Reader
+from chat.text import say
 from chat.views.access import ApiRequest, api, failure, not_found
 from chat.views.bodies import BadRequest
 from chat.views.questions import ask
 from chat.views.runs import find
+
+GONE = say("What happened, and when, is no longer stored for this answer.")
 
 
 @api("POST")
@@ -27,6 +30,8 @@ async def chat_stream(request: ApiRequest) -> HttpResponseBase:
     run = await ask(request)
     if run is None:
         return not_found()
+    if run.is_over and not await in_pool(_has_ending, run):
+        return failure(GONE, "EVENTS_DELETED", status=410)
     return event_stream(request, run, after=0)
 
 
@@ -39,7 +44,9 @@ async def chat(request: ApiRequest) -> HttpResponseBase:
         return not_found()
     async for _ in follow(run.pk, 0):
         pass
-    run = await in_pool(AgentRun.objects.select_related("answer").get, pk=run.pk)
+    run = await in_pool(AgentRun.objects.select_related("answer").filter(pk=run.pk).first)
+    if run is None:
+        return not_found()
     if not run.is_over:
         text = "The server is restarting; the answer goes on. Ask for it in a moment."
         return failure(text, "RESTARTING", status=503, run_id=str(run.pk))

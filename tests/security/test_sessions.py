@@ -64,3 +64,11 @@ async def test_after_sign_out_the_old_cookie_opens_nothing(alice: Person) -> Non
     with alice.api.stream("GET", stream) as response:
         assert next(frames(response)).event == "content"
     alice.api.post(f"/api/runs/{started['run_id']}/cancellations/")
+
+
+def test_a_cookie_that_no_database_can_look_for_is_nobodys(alice: Person) -> None:
+    # As cookies write NUL; PostgreSQL cannot be asked for a text with one.
+    headers = {"Cookie": f'{COOKIE}="\\000{"a" * 31}"'}
+
+    assert httpx.get(f"{alice.site.url}/", headers=headers).status_code == 302
+    assert httpx.get(f"{alice.site.url}/accounts/login/", headers=headers).status_code == 200

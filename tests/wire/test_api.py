@@ -1,6 +1,7 @@
 """The JSON API: conversations, runs, bad input, limits."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -25,6 +26,16 @@ def test_a_failed_chat_answers_502_with_its_code(alice: Person) -> None:
 
     assert response.status_code == 502
     assert response.json()["code"] == "LLM_AUTH"
+
+
+def test_an_account_that_is_closed_while_a_chat_waits_is_not_found(alice: Person) -> None:
+    body = {"message": "[[tokens 900 delay 20]]"}
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(alice.api.post, "/chat", json=body)
+        wait_until(lambda: AgentRun.objects.filter(owner=alice.user, last_seq__gt=3).exists())
+        alice.user.delete()
+
+    assert (asking.result().status_code, asking.result().json()["code"]) == (404, "NOT_FOUND")
 
 
 def test_a_conversation_goes_on_with_what_was_said(alice: Person) -> None:

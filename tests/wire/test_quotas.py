@@ -88,6 +88,24 @@ def test_of_twenty_at_once_only_as_many_start_as_may(alice: Person, give: Give) 
     wait_until(lambda: standing_of(alice.user.pk).active_runs == 0)
 
 
+def test_the_same_question_twelve_times_takes_the_last_place_once(
+    alice: Person, give: Give
+) -> None:
+    give(person=alice.user, active_runs=1)
+    body, headers = {"message": "[[tokens 900 delay 20]]"}, {"Idempotency-Key": "the last"}
+
+    with ThreadPoolExecutor(12) as threads:
+        asking = threads.map(
+            lambda _: alice.api.post("/api/conversations/", json=body, headers=headers), range(12)
+        )
+        answers = list(asking)
+
+    assert {answer.status_code for answer in answers} == {201}
+    (run_id,) = {answer.json()["run_id"] for answer in answers}
+    alice.api.post(f"/api/runs/{run_id}/cancellations/")
+    wait_until(lambda: standing_of(alice.user.pk).active_runs == 0)
+
+
 def test_questions_a_minute_free_up_when_the_first_is_a_minute_old(
     alice: Person, give: Give
 ) -> None:

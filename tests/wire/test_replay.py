@@ -1,13 +1,16 @@
 """A finished run with the times of its events: paged, packed or not, and no longer there."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from chat.models import AgentRun
-from chat.runs.replay import EVENTS_AT_ONCE, PAGE_BYTES
+from chat.runs.replay import EVENTS_AT_ONCE, PAGE_BYTES, replay_page
 from chat.runs.upkeep.packing import packed_rows, store
 from tests.people import Person
 from tests.sse import ask, begin, read
@@ -83,3 +86,15 @@ def test_there_is_nothing_to_replay_while_it_goes_on(alice: Person) -> None:
     assert (early.status_code, early.json()["code"]) == (409, "RUN_ACTIVE")
     alice.api.post(f"/api/runs/{started['run_id']}/cancellations/")
     read(alice.api, started["run_id"])
+
+
+def test_a_page_is_read_in_one_go(alice: Person) -> None:
+    ask(alice.api, "[[tokens 20 delay 10]]")
+    run = AgentRun.objects.get(owner=alice.user)
+
+    # Whether it is there at all, and its events. Between two reads they could be packed.
+    with CaptureQueriesContext(connection) as asked:
+        page = replay_page(run, after=4)
+
+    assert len(asked) == 2
+    assert [event["id"] for event in json.loads(page or "")["events"]][:2] == [5, 6]

@@ -1,13 +1,16 @@
 """POST /chat/stream and following a run: the wire, exactly."""
 
+import json
 import re
 
 import httpx
+import pytest
 
-from chat.models import MCPServer
+from chat.models import MCPServer, RunEvent
 from tests.people import Person
 from tests.servers.site import free_port
 from tests.sse import ask, begin, frames, read, text_of
+from tests.wire.approving import decide, waiting
 
 TOOL = 'Please [[call echo {"text": "hello"}]][[then]][[text It said hello.]]'
 
@@ -181,6 +184,36 @@ def test_characters_no_database_holds_do_not_break_an_answer(alice: Person) -> N
 
     assert seen[-1].event == "done"
     assert "\ufffd" in seen[-1].data["content"]
+
+
+@pytest.mark.parametrize("ids", [("\ud800", "\ud801"), ("a\0", "a\ufffd")])
+def test_ids_of_calls_that_no_database_holds_become_others(
+    alice: Person, ids: tuple[str, str]
+) -> None:
+    calls = [f'[[call-as {json.dumps(call_id)} echo {{"text": "hi"}}]]' for call_id in ids]
+    seen = ask(alice.api, f"{''.join(calls)}[[then]][[text Done.]]")
+
+    assert [frame.data["outcome"] for frame in seen if frame.event == "tool_result"] == ["ok"] * 2
+    assert seen[-1].data["content"] == "Done."
+
+
+def test_a_call_with_such_an_id_is_asked_about_like_any(alice: Person) -> None:
+    question = r'[[call-as "a\u0000" wipe {"path": "/a"}]][[then]][[text Done.]]'
+    run, asked = waiting(alice, question)
+
+    assert decide(alice, asked, "allow").status_code == 200
+    assert read(alice.api, run["run_id"])[-1].data["content"] == "Done."
+
+
+def test_a_key_whose_events_were_deleted_is_told_so(alice: Person) -> None:
+    body, headers = {"message": "[[text Hi]]"}, {"Idempotency-Key": "pruned"}
+    with alice.api.stream("POST", "/chat/stream", json=body, headers=headers) as response:
+        assert [frame.event for frame in frames(response)][-1] == "done"
+    RunEvent.objects.filter(run__owner=alice.user).delete()
+
+    again = alice.api.post("/chat/stream", json=body, headers=headers)
+
+    assert (again.status_code, again.json()["code"]) == (410, "EVENTS_DELETED")
 
 
 def test_a_reader_without_credentials_gets_json(alice: Person) -> None:
