@@ -5,12 +5,14 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
+from chat.admin.addresses import forgiving
 from chat.admin.figures.pages import health, usage
 from chat.admin.model_checks import model_checks
 from chat.views.sign_in import sign_in
 
 # One way in: with its limits and its second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.admin_view = forgiving(admin.site.admin_view)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("admin/model-checks/", admin.site.admin_view(model_checks), name="model_checks"),
