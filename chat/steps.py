@@ -44,8 +44,11 @@ class Step:
 class Steps:
     """The fold: `apply` each event of a run in order, then read the rest."""
 
-    steps: list[Step] = field(default_factory=lambda: [Step()])
     notices: list[str] = field(default_factory=list)
+    _steps: list[Step] = field(default_factory=lambda: [Step()])
+    # Of the last step, and not in it yet: with each `+=`, all that it holds would be copied.
+    _thoughts: list[str] = field(default_factory=list)
+    _texts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, events: Iterable[ChatEvent]) -> "Steps":
@@ -55,10 +58,21 @@ class Steps:
         return fold
 
     @property
+    def steps(self) -> list[Step]:
+        """All of them, whole."""
+        last = self._steps[-1]
+        if self._thoughts:
+            last.reasoning += "".join(self._thoughts)
+            self._thoughts.clear()
+        if self._texts:
+            last.content += "".join(self._texts)
+            self._texts.clear()
+        return self._steps
+
+    @property
     def begun(self) -> list[Step]:
         """The steps, or none where nothing was recorded of them."""
-        is_new = len(self.steps) == 1 and self.steps[0] == Step()
-        return [] if is_new else self.steps
+        return [] if self.steps == [Step()] else self.steps
 
     @property
     def final_text(self) -> str:
@@ -83,11 +97,11 @@ class Steps:
     def apply(self, event: ChatEvent) -> None:
         data = event.data
         match event.kind:
-            case Kind.CONTENT:
-                last = self.steps[-1]
-                (self._writing() if last.calls else last).content += data["content"]
-            case Kind.REASONING:
-                self._writing().reasoning += data["content"]
+            case Kind.CONTENT | Kind.REASONING:
+                if self._steps[-1].calls:
+                    self._writing()
+                is_text = event.kind == Kind.CONTENT
+                (self._texts if is_text else self._thoughts).append(data["content"])
             case Kind.TOOL_CALLS:
                 self._writing().calls.extend(
                     {**tool, "state": "requested"} for tool in data["tools"]
