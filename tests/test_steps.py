@@ -38,7 +38,18 @@ def test_whoever_reads_in_between_changes_nothing() -> None:
         assert fold.begun
 
     assert fold.to_json() == Steps.of(STORY).to_json()
-    assert read == ["", "", "I look ", "I look ", "I look it up.", "", "", "", "It is ", "It is 42."]
+    assert read == [
+        "",
+        "",
+        "I look ",
+        "I look ",
+        "I look it up.",
+        "",
+        "",
+        "",
+        "It is ",
+        "It is 42.",
+    ]
 
 
 def test_a_step_that_begins_again_has_forgotten_its_text() -> None:

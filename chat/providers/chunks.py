@@ -35,12 +35,14 @@ class Answer:
     """Reads chunks until the answer is over; `finish` says how it ended.
 
     `known_tools`: the names of the tools that were offered. `is_done`: nothing more will be read.
+    `has_finished`: it was said how it ended; usage may follow.
     `heard`: how many pieces with a meaning have come, also those of calls, whose event comes
     only when they are complete.
     """
 
     def __init__(self, known_tools: Iterable[str] = ()) -> None:
         self.is_done = False
+        self.has_finished = False
         self.heard = 0
         self._has_text = False
         self._finish_reason = ""
@@ -136,6 +138,7 @@ class Answer:
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self._finish_reason = reason
+            self.has_finished = True
         delta = choice.get("delta")
         if delta is None and not self.heard:
             # Only in place of deltas: behind them, some repeat the whole message.

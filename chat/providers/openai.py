@@ -84,6 +84,8 @@ class OpenAIProvider:
                         yield event
                     if answer.heard != heard:
                         watch.heard()
+                    if answer.has_finished:
+                        watch.ending()
             finally:
                 await response.aclose()
             for event in itertools.chain(body.finish(), answer.finish()):

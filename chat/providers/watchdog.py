@@ -14,11 +14,15 @@ from chat.text import say
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
-    """Seconds: to connect, to the first sign of an answer, between two signs, for all of it."""
+    """Seconds: to connect, to the first sign of an answer, between two signs, for all of it.
+
+    `ending`: for what may follow once the model has said how its answer ended.
+    """
 
     connect: float = 10
     first_token: float = 90
     idle: float = 60
+    ending: float = 5
     total: float = 900
 
 
@@ -33,12 +37,14 @@ class Watchdog:
     def __init__(self, timeouts: Timeouts) -> None:
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
+        self._ending = timeouts.ending
         self._patience = timeouts.first_token
         self._heard_at = monotonic()
         self._total = timeouts.total
         self._end = self._heard_at + timeouts.total
         self._task = asyncio.current_task()
         self._is_reading = False
+        self._is_ending = False
         self._is_late = False
         self._has_barked = False
         self._timer = self._loop.call_later(min(self._patience, self._total), self._look)
@@ -50,11 +56,18 @@ class Watchdog:
             self._patience = self._idle
             self._look()
 
+    def ending(self) -> None:
+        """It has said how it ended: from now on its silence is its end, and comes soon."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._idle = min(self._idle, self._ending)
+            self.heard()
+
     def close(self) -> None:
         self._timer.cancel()
 
     async def over(self, read: Read) -> bytes:
-        """What `read` gives. Raises ProviderError."""
+        """What `read` gives, or nothing where that is not waited for. Raises ProviderError."""
         if self._is_late:
             raise self._failure()
         self._is_reading = True
@@ -63,6 +76,8 @@ class Watchdog:
         except asyncio.CancelledError:
             if not self._has_barked or (self._task and self._task.uncancel()):
                 raise
+            if self._is_ending and monotonic() < self._end:
+                return b""
             raise self._failure() from None
         except aiohttp.ClientError as error:
             raise from_transport(as_httpx(error)) from error

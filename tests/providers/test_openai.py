@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import aclosing
+from typing import Any
 
 import httpx
 import pytest
@@ -49,6 +50,30 @@ async def test_text_reasoning_and_usage(provider: OpenAIProvider) -> None:
         ContentDelta(text="world"),
         StepFinished(finish_reason="stop", usage={"input_tokens": 3, "output_tokens": 4}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "last"),
+    [
+        ("[[text All of it.]][[finished-stall stop]]", ContentDelta(text="it.")),
+        ("[[call echo {}]][[finished-stall tool_calls]]", "echo"),
+    ],
+)
+async def test_a_model_that_has_said_how_it_ended_is_not_waited_for_long(
+    model_server: ScriptedModelServer, http: httpx.AsyncBaseTransport, said: str, last: Any
+) -> None:
+    patient = OpenAIProvider(
+        base_url=model_server.base_url,
+        api_key=KEY,
+        model_name="scripted",
+        http_client=http,
+        timeouts=Timeouts(idle=60, ending=0.2),
+    )
+    async with asyncio.timeout(20):
+        *_, event, finished = await answer(patient, said)
+
+    asked = event.calls[0].name if isinstance(event, ToolCallsAsked) else event
+    assert (asked, finished) == (last, StepFinished(finish_reason="stop", usage={}))
 
 
 async def test_the_request_is_what_apis_expect(

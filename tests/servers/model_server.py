@@ -13,6 +13,7 @@ Directives in the last user message, in order:
     [[error message]]           an error object in the stream
     [[status 429 retry-after 1]] an HTTP error          [[cut]]  the connection ends
     [[stall]]                   silence until the client leaves
+    [[finished-stall stop]]     the same, behind how the answer ended
     [[body text/html <html>]]   a 200 with that body
     [[title Of boats]]          what is answered when a title is asked for; as are [[title-stall]],
                                 [[title-status 500]] and so on
@@ -39,6 +40,7 @@ METHODS = {
     "call-as": "call_as",
     "usage": "set_usage",
     "finish": "set_finish",
+    "finished-stall": "finished_stall",
 }
 
 
@@ -274,6 +276,10 @@ class Script:
     async def stall(self, argument: str) -> None:
         await self.begin()
         await asyncio.sleep(3600)
+
+    async def finished_stall(self, argument: str) -> None:
+        await self.chunk({}, argument)
+        await self.stall("")
 
     async def status(self, argument: str) -> None:
         code, _, rest = argument.partition(" ")
