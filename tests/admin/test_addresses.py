@@ -17,10 +17,11 @@ def test_no_number_in_an_address_is_an_error(carol: Person) -> None:
     ]
     assert len(addresses) > 50
 
+    addresses.append(f"/admin/chat/quota/add/?person={TOO_LARGE}")
     assert [it for it in addresses if carol.http.get(it).status_code >= 500] == []
 
 
-@pytest.mark.parametrize("asked", ["person=abc", "group=%00", f"person={TOO_LARGE}"])
+@pytest.mark.parametrize("asked", ["person=abc", "group=%00"])
 def test_what_cannot_be_leads_to_the_page_and_is_said(carol: Person, asked: str) -> None:
     led = carol.http.get(f"/admin/chat/quota/add/?{asked}")
 

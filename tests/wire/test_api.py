@@ -29,10 +29,9 @@ def test_a_failed_chat_answers_502_with_its_code(alice: Person) -> None:
 
 
 def test_an_account_that_is_closed_while_a_chat_waits_is_not_found(alice: Person) -> None:
-    body = {"message": "[[tokens 900 delay 20]]"}
     with ThreadPoolExecutor(1) as threads:
-        asking = threads.submit(alice.api.post, "/chat", json=body)
-        wait_until(lambda: AgentRun.objects.filter(owner=alice.user, last_seq__gt=3).exists())
+        asking = threads.submit(alice.api.post, "/chat", json={"message": "[[text Hi]][[stall]]"})
+        wait_until(lambda: AgentRun.objects.filter(owner=alice.user, last_seq=1).exists())
         alice.user.delete()
 
     assert (asking.result().status_code, asking.result().json()["code"]) == (404, "NOT_FOUND")
