@@ -17,6 +17,7 @@ from chat.mcp.definitions import MAX_LISTED, Catalog
 from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport, watched
 from chat.mcp.http.network import Guard, GuardedTransport, origin_of
 from chat.mcp.oauth.bearer import BearerTransport
+from chat.mcp.outputs import problem_of
 from chat.mcp.stdio.transport import stdio_transport
 
 MAX_PAGES = 50
@@ -78,6 +79,15 @@ class Connection:
             client_info=CLIENT,
         )
         self.client = await stack.enter_async_context(client)
+        # In place of the SDK's own; see outputs.py.
+        self.client.session.validate_tool_result = self._check  # type: ignore[method-assign]
+
+    async def _check(self, name: str, result: mcp.types.CallToolResult) -> None:
+        """Raises RuntimeError for a result that is not what the tool's definition promises."""
+        if schema := self.catalog.output_schema(name):
+            problem = await asyncio.to_thread(problem_of, schema, result.structured_content)
+            if problem:
+                raise RuntimeError(problem)
 
     def arm(self) -> None:
         """From now on the failure of one request is its own and not that of the connection."""

@@ -7,7 +7,7 @@ taken out of the answer before the SDK sees it.
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -69,6 +69,11 @@ class Catalog:
             },
         )
 
+    def output_schema(self, name: str) -> Mapping[str, Any] | None:
+        """What a tool says of its results; None where it says nothing."""
+        found = (tool.output_schema for tool in self.definitions if tool.name == name)
+        return next(found, None)
+
     @property
     def problem(self) -> str:
         """A sentence for the operator, or nothing."""
@@ -129,23 +134,24 @@ def schema_of(definition: mcp.types.Tool) -> dict[str, Any]:
 
 
 def _disarm(definition: Any) -> None:
-    """Take an output schema away that could hold up everybody: the SDK would judge results by it,
-    on the event loop, fetching what it names and trying patterns that take for ever.
+    """Take an output schema away by which no result is judged: it names what would have to be
+    fetched, or patterns that take for ever.
     """
     schema = definition.get("outputSchema") if isinstance(definition, dict) else None
-    if schema is not None and not _is_tame(schema):
+    if schema is not None and not is_tame(schema):
         del definition["outputSchema"]
 
 
-def _is_tame(schema: Any, depth: int = 0) -> bool:
+def is_tame(schema: Any, wild: Set[str] = _WILD, depth: int = 0) -> bool:
+    """Whether it has none of those keywords, and is not nested too deeply."""
     if depth > MAX_DEPTH:
         return False
     match schema:
         case dict():
             parts = schema.values()
-            return not _WILD & schema.keys() and all(_is_tame(part, depth + 1) for part in parts)
+            return not wild & schema.keys() and all(is_tame(it, wild, depth + 1) for it in parts)
         case list():
-            return all(_is_tame(part, depth + 1) for part in schema)
+            return all(is_tame(it, wild, depth + 1) for it in schema)
         case _:
             return True
 

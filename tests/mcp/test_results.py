@@ -1,5 +1,6 @@
 """Every kind of content, as text for the model and as files for people."""
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -209,3 +210,47 @@ async def test_a_result_that_breaks_its_own_schema_is_an_error_for_that_call(hub
         assert not isinstance(failure.value, ToolLost)
         assert (await call(toolbox, "liar", structured={"sum": 5})).structured == {"sum": 5}
         assert (await call(toolbox, "ok")).text == "fine"
+
+
+def deep(levels: int) -> Any:
+    return {"a": deep(levels - 1)} if levels else 1
+
+
+PATTERN = {"a": {"type": "string", "pattern": "^(a+)+$"}}
+ITSELF = {"a": {"allOf": [{"$recursiveRef": "#"}] * 2}}
+DRAFT = {"$schema": "https://json-schema.org/draft/2019-09/schema"}
+
+
+@pytest.mark.parametrize(
+    ("page", "schema", "structured"),
+    [
+        # As a result of a call would be, in which definitions are not looked at.
+        ({"content": []}, {"properties": PATTERN}, {"a": "a" * 40 + "!"}),
+        ({}, {**DRAFT, "properties": ITSELF}, deep(40)),
+        ({}, {"properties": {"a": {"uniqueItems": True}}}, {"a": [{"n": n} for n in range(4000)]}),
+        ({}, {"properties": {"a": {"type": "array"}}}, {"a": [{"n": n} for n in range(90_000)]}),
+    ],
+    ids=["pattern", "itself", "unique", "large"],
+)
+async def test_no_schema_of_a_result_holds_anybody_up(
+    hub: Hub, page: Any, schema: Any, structured: Any
+) -> None:
+    schema = {"type": "object", **schema}
+    liar = {"name": "liar", "inputSchema": {"type": "object"}, "outputSchema": schema}
+    with BareMCPServer([liar]) as server:
+        server.listed_with = page
+        toolbox = await toolbox_of(hub, config(server.url))
+        async with asyncio.timeout(20):
+            assert (await call(toolbox, "liar", structured=structured)).text == "see"
+
+
+async def test_what_is_wrong_with_a_result_is_told_in_a_line(hub: Hub) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}}
+    liar = {"name": "liar", "inputSchema": {"type": "object"}, "outputSchema": schema}
+    with BareMCPServer([liar]) as server:
+        toolbox = await toolbox_of(hub, config(server.url))
+
+        with pytest.raises(ToolError, match=r"\$\.a\[1\] is not what") as failure:
+            await call(toolbox, "liar", structured={"a": ["x" * 1000, {"y": "z" * 1000}]})
+
+    assert len(str(failure.value)) < 200

@@ -26,6 +26,7 @@ class BareMCPServer:
     `says` tells `first`, which is JSON, and answers once that was answered or needs no answer.
 
     `capabilities` are those that the client has declared. With `page_size` it lists in pages.
+    With its list it sends `listed_with`.
 
     With `status` set, every request is answered with that status and nothing else; while
     `is_frozen`, none is answered at all.
@@ -42,6 +43,7 @@ class BareMCPServer:
         self.methods: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.page_size = 0
+        self.listed_with: Json = {}
         self.capabilities: dict[str, Any] = {}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/mcp"
@@ -106,7 +108,7 @@ class BareMCPServer:
     def _page(self, params: Json) -> Json:
         """All definitions, or `page_size` of them from a cursor on."""
         if not self.page_size:
-            return {"tools": self.definitions}
+            return {"tools": self.definitions, **self.listed_with}
         start = int(params.get("cursor") or 0)
         end = start + self.page_size
         more = {"nextCursor": str(end)} if end < len(self.definitions) else {}
