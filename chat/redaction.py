@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from chat.events import DELTAS, ChatEvent, Kind
 
 REDACTED = "[redacted]"
+NAME_CHARACTERS = 100
 # Of a stream of text this much is held back, so that no match is seen in two halves.
 HELD_CHARACTERS = 100
 # A name and its value as JSON has them, within any text.
@@ -28,20 +30,22 @@ class NotKept(Exception):
 class Redaction:
     """`keys`: names; * and ? stand for anything, case does not count, - is as good as _."""
 
-    keys: Sequence[str] = ()
+    keys: tuple[str, ...] = ()
     patterns: Sequence[re.Pattern[str]] = ()
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.patterns)
 
     def hides(self, name: str) -> bool:
-        plain = _plain(name)
-        return any(fnmatchcase(plain, _plain(key)) for key in self.keys)
+        # A large result has few names, many times.
+        found = _hides if len(name) <= NAME_CHARACTERS else _hides.__wrapped__
+        return found(self.keys, name)
 
     def text(self, text: str) -> str:
         """Prose: what the patterns match."""
         for pattern in self.patterns:
-            text = pattern.sub(REDACTED, text)
+            # \b matches as well, on nothing.
+            text = pattern.sub(lambda found: REDACTED if found[0] else "", text)
         return text
 
     def value(self, value: Any) -> Any:
@@ -73,11 +77,11 @@ class Redaction:
     def _names_in(self, text: str) -> str:
         try:
             parsed = json.loads(text)
-        except ValueError:
+            shown = self.value(parsed) if isinstance(parsed, dict | list) else parsed
+            # As it was written, where there is nothing to hide.
+            return text if shown == parsed else json.dumps(shown, ensure_ascii=False)
+        except (ValueError, RecursionError):
             return _PAIR.sub(self._pair, text)
-        shown = self.value(parsed) if isinstance(parsed, dict | list) else parsed
-        # As it was written, where there is nothing to hide.
-        return text if shown == parsed else json.dumps(shown, ensure_ascii=False)
 
     def _pair(self, found: re.Match[str]) -> str:
         name, between, value = found.groups()
@@ -180,6 +184,12 @@ class Veil:
 
     def _delta(self, text: str) -> ChatEvent:
         return ChatEvent(kind=self._kind, data={"content": self.redaction.text(text)})
+
+
+@lru_cache(maxsize=4096)
+def _hides(keys: tuple[str, ...], name: str) -> bool:
+    plain = _plain(name)
+    return any(fnmatchcase(plain, _plain(key)) for key in keys)
 
 
 def _plain(name: str) -> str:

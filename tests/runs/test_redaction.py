@@ -158,3 +158,19 @@ def test_what_a_person_left_as_it_was_means_what_was_asked() -> None:
     ):
         with pytest.raises(NotKept):
             RULES.put_back(changed, asked)
+
+
+@pytest.mark.parametrize(
+    "text", ['["x",' * 1000, '{"a":[' * 600 + "1" + "]}" * 600, '{"password":' * 1000]
+)
+def test_what_is_nested_too_deeply_is_looked_at_as_text(text: str) -> None:
+    secret = f'{text} {{"password": "hunter2"}}'
+
+    assert RULES.document(text) == text
+    assert "hunter2" not in RULES.document(secret)
+
+
+def test_a_pattern_that_matches_on_nothing_replaces_nothing() -> None:
+    border = Redaction(patterns=(re.compile(r"\b"), re.compile(r"(?=x)|secret")))
+
+    assert border.text("a x, a secret") == "a x, a [redacted]"
