@@ -131,3 +131,15 @@ def test_equal_names_go_to_their_own_server(alice: Person, add_server: AddServer
 
     assert outcome(seen) == "ok"
     assert other.calls == [("echo", {"text": "to the other"})]
+
+
+@pytest.mark.parametrize("headers", [["X-A: 1"], "X-A: 1", 7])
+def test_a_row_that_cannot_be_read_costs_nobody_else_anything(
+    alice: Person, add_server: Callable[..., MCPServer], headers: Any
+) -> None:
+    add_server(alice, "http://127.0.0.1:9/mcp", headers=headers)
+
+    seen = ask(alice.api, '[[call echo {"text": "hi"}]][[then]][[text Done.]]')
+
+    assert next(frame.data["result"] for frame in seen if frame.event == "tool_result") == "hi"
+    assert seen[-1].data["content"] == "Done."

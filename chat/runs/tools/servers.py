@@ -1,5 +1,6 @@
 """MCP servers as rows: which ones there are, and what a conversation may use of them."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -13,9 +14,12 @@ from chat.mcp.credentials import filled_in, masked
 from chat.models import Conversation, MCPServer, MCPTool
 from chat.models.rows import Prepared
 from chat.policy import Decision, Policy
+from chat.runs.pool import AWAY_ERRORS
 from chat.runs.tools.policy import policy_for
 from chat.runs.tools.tokens import StoredTokens
 from chat.tools import Tool
+
+logger = logging.getLogger(__name__)
 
 Authorisation = MCPServer.Authorisation
 
@@ -74,7 +78,7 @@ def read_access(conversation: Conversation) -> Access:
     if not servers:
         return NOTHING
     closed = _closed_to(conversation.owner_id) | set(conversation.servers_off)
-    found = (config_of(server, conversation.owner_id) for server in servers)
+    found = (_usable_config(server, conversation.owner_id) for server in servers)
     configs = [config for config in found if config]
     return Access(
         configs=configs,
@@ -86,6 +90,17 @@ def read_access(conversation: Conversation) -> Access:
             for slug, name, is_enabled, fingerprint in _tools()
         },
     )
+
+
+def _usable_config(server: MCPServer, user_id: int) -> ServerConfig | None:
+    """None also for a row that holds what no form of ours would store: the others go on."""
+    try:
+        return config_of(server, user_id)
+    except AWAY_ERRORS:
+        raise
+    except Exception:
+        logger.exception("The configuration of the server %s cannot be read", server.slug)
+        return None
 
 
 def is_offered(conversation_id: UUID, tool: Tool) -> bool:
