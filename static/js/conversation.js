@@ -7,6 +7,7 @@ class ChatConversation extends HTMLElement {
   #sent = null; // The turn that the server has not accepted yet.
   #missed = []; // Runs announced meanwhile; one of them may be ours.
   #listening = null;
+  #path = ""; // What is shown.
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -17,7 +18,11 @@ class ChatConversation extends HTMLElement {
     this.addEventListener("run-changed", (event) => this.#remember(event.detail.run), { signal });
     document.addEventListener("conversation-moved", (event) => this.#move(event.detail), { signal });
     document.addEventListener("conversation-missed", () => this.#fetchMissed(), { signal });
-    window.addEventListener("popstate", () => location.reload(), { signal });
+    // Not for a jump within the page, which is a "popstate" too.
+    this.#path = location.pathname;
+    window.addEventListener("popstate", () => {
+      if (location.pathname !== this.#path) location.reload();
+    }, { signal });
   }
 
   disconnectedCallback() {
@@ -41,6 +46,7 @@ class ChatConversation extends HTMLElement {
     if (!this.dataset.conversation) {
       this.dataset.conversation = conversation_id;
       history.pushState({}, "", `/c/${conversation_id}/`);
+      this.#path = location.pathname;
     }
     const chip = document.querySelector("[data-model-name]");
     if (chip) chip.textContent = model_name;

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.steps import TOKENS, ended, has_text
+from tests.browser.steps import TOKENS, ask, ask_to_the_end, ended, has_text
 from tests.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -75,3 +75,20 @@ async def test_the_keyboard_is_enough_for_a_whole_story(
     await keyboard.press("Enter")
     await expect(page).to_have_title("Of seals · Ferryline")
     await expect(more).to_be_focused()
+
+
+async def test_the_short_way_leads_to_the_box_in_mid_answer(page: Page) -> None:
+    await ask_to_the_end(page, "[[text Well.]]")
+    run = await ask(page, "[[tokens 150 delay 10]]")
+    await has_text(run, "t5")
+    loads: list[Page] = []
+    page.on("domcontentloaded", lambda loaded: loads.append(loaded))
+
+    await page.locator("a.skip").focus()
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+    await ended(run)
+    await page.go_back()
+    await expect(run).to_be_visible()
+    assert loads == []
