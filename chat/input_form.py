@@ -130,7 +130,7 @@ def _bounds(schema: Mapping[str, Any], *names: str) -> dict[str, float]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> Field:
@@ -194,7 +194,7 @@ def _number(text: str, *, is_whole: bool) -> Any:
         number = int(text) if is_whole else float(text)
     except ValueError:
         return text
-    return number if math.isfinite(number) else text
+    return number if _is_number(number) else text
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

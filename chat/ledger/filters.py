@@ -57,10 +57,10 @@ class Moment(forms.CharField):
             if len(text) == len("2026-01-31"):
                 day = moment.date() + timedelta(days=self.is_end)
                 moment = datetime.combine(day, time.min)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError) as error:
             message = _("A day as in 2026-01-31, or an age as in 12h, 7d or 4w.")
             raise forms.ValidationError(message) from error
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class FilterForm(forms.Form):

@@ -39,6 +39,7 @@ def test_a_schema_from_outside_is_only_read_as_a_form(asked: dict[str, Any]) -> 
         ({"type": "integer", "minimum": 1, "maximum": 9}, 5, 10),
         ({"type": "integer"}, 5, "five"),
         ({"type": "number"}, 1.5, True),
+        ({"type": "number", "maximum": 10**400}, 10**400, 10**400 + 1),
         ({"type": "boolean"}, False, "yes"),
         ({"type": "string", "minLength": 2, "maxLength": 3}, "abc", "abcd"),
         ({"type": "string", "enum": ["a", "b"]}, "a", "c"),
@@ -58,6 +59,7 @@ def test_what_a_browser_sends_becomes_what_the_schema_wants() -> None:
     asked = schema(
         whole={"type": "integer"},
         number={"type": "number"},
+        large={"type": "integer"},
         box={"type": "boolean"},
         several={"type": "array", "items": {"enum": ["x", "y"]}},
         empty={"type": "string"},
@@ -65,14 +67,16 @@ def test_what_a_browser_sends_becomes_what_the_schema_wants() -> None:
     posted = {
         "field-whole": ["7"],
         "field-number": ["inf"],
+        "field-large": ["9" * 400],
         "field-several": ["x", "y"],
         "field-empty": [""],
     }
 
     content = content_of(asked, posted)
 
-    assert content == {"whole": 7, "number": "inf", "box": False, "several": ["x", "y"]}
+    numbers = {"whole": 7, "number": "inf", "large": int("9" * 400)}
+    assert content == {**numbers, "box": False, "several": ["x", "y"]}
     assert answered(asked, content | {"more": 1}) == content
     assert [field.kind for field in fields_of(asked)] == [
-        *("number", "number", "checkbox", "choices", "text")
+        *("number", "number", "number", "checkbox", "choices", "text")
     ]
