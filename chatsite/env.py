@@ -5,6 +5,7 @@ Nonsense fails here, at start, with a sentence.
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -13,20 +14,29 @@ from django.core.exceptions import ImproperlyConfigured
 from chat.redaction import Redaction
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class Environment(environ.Env):
+    """A text that begins with $ is that text, and not the name of another variable."""
+
+    def str(self, var: Any, default: Any = "", multiline: bool = False) -> Any:
+        return self.ENVIRON.get(var, default)
+
+
+env = Environment()
 environ.Env.read_env(BASE_DIR / ".env")
 
 
-def positive(name: str, default: float, *, zero: bool = False) -> float:
+def positive(name: str, default: float, *, zero: bool = False, most: float = 1e12) -> float:
     """A number above 0 (or at least 0), or a sentence that says what was found instead."""
     text = env.str(name, default="") or str(default)
     try:
         value = float(text)
     except ValueError:
         value = -1
-    if value < 0 or (value == 0 and not zero) or value != value or value > 1e12:
-        lowest = "0 or more" if zero else "above 0"
-        raise ImproperlyConfigured(f"{name} must be a number {lowest}; it is {text!r}.")
+    if value < 0 or (value == 0 and not zero) or value != value or value > most:
+        bounds = f"{'0 or more' if zero else 'above 0'}, and {most:,.0f} at most"
+        raise ImproperlyConfigured(f"{name} must be a number {bounds}; it is {text!r}.")
     return value
 
 
@@ -56,13 +66,22 @@ def web_address(name: str) -> str:
     url = env.str(name, default="").strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        # Asked for, the port is read.
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     if url and not valid:
         # It may be a secret in itself, or hold one.
         raise ImproperlyConfigured(f"{name} must be an http:// or https:// address.")
     return url
+
+
+def key(name: str) -> str:
+    """A secret that is sent in a header, or "" where the variable is not set."""
+    secret = env.str(name, default="").strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise ImproperlyConfigured(f"{name} must be ASCII, as what is sent in a header is.")
+    return str(secret)
 
 
 def switch(name: str, *, default: bool) -> bool:

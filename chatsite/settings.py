@@ -15,18 +15,18 @@ from chat.errors import ConfigurationError
 from chat.mcp.config import ServerConfig
 from chat.mcp.config_file.read import read_config
 from chatsite import logs, refusals
-from chatsite.env import BASE_DIR, env, positive, redaction, switch, web_address, whole
+from chatsite.env import BASE_DIR, env, key, positive, redaction, switch, web_address, whole
 from chatsite.settings_security import *
 from chatsite.settings_sign_in import *
 from chatsite.settings_site import *
 from chatsite.settings_storage import *
 
 # -- the model --------------------------------------------------------------------------
-OPENROUTER_API_KEY = env.str("OPENROUTER_API_KEY", default="").strip()
+OPENROUTER_API_KEY = key("OPENROUTER_API_KEY")
 LLM_BASE_URL = web_address("LLM_BASE_URL") or (
     "https://openrouter.ai/api/v1" if OPENROUTER_API_KEY else ""
 )
-LLM_API_KEY = env.str("LLM_API_KEY", default="").strip() or OPENROUTER_API_KEY
+LLM_API_KEY = key("LLM_API_KEY") or OPENROUTER_API_KEY
 LLM_PROVIDER = "openai" if LLM_BASE_URL else "demo"
 LLM_MODEL = env.str("LLM_MODEL", default="").strip() or (
     "openai/gpt-5-mini" if OPENROUTER_API_KEY else "demo"
@@ -34,6 +34,8 @@ LLM_MODEL = env.str("LLM_MODEL", default="").strip() or (
 LLM_MODELS = [name.strip() for name in env.list("LLM_MODELS", default=[]) if name.strip()]
 if LLM_MODEL not in LLM_MODELS:
     LLM_MODELS.insert(0, LLM_MODEL)
+if any(len(name) > 200 for name in LLM_MODELS):
+    raise ImproperlyConfigured("A name in LLM_MODEL or LLM_MODELS is longer than 200 characters.")
 LLM_CONNECT_TIMEOUT_SECONDS = positive("LLM_CONNECT_TIMEOUT_SECONDS", 10)
 LLM_FIRST_TOKEN_TIMEOUT_SECONDS = positive("LLM_FIRST_TOKEN_TIMEOUT_SECONDS", 90)
 LLM_IDLE_TIMEOUT_SECONDS = positive("LLM_IDLE_TIMEOUT_SECONDS", 60)
@@ -43,7 +45,7 @@ TITLE_BY_MODEL = switch("TITLE_BY_MODEL", default=True)
 
 # -- tools ------------------------------------------------------------------------------
 MCP_SERVER_URL = web_address("MCP_SERVER_URL")
-MCP_API_KEY = env.str("MCP_API_KEY", default="").strip()
+MCP_API_KEY = key("MCP_API_KEY")
 # Whether servers that admins add may be in private networks, or on this machine.
 MCP_ALLOW_PRIVATE_NETWORKS = switch("MCP_ALLOW_PRIVATE_NETWORKS", default=DEBUG)
 # Encrypts the tokens of MCP servers in the database.
@@ -58,8 +60,8 @@ DEMO_MCP_URL = web_address("DEMO_MCP_URL")
 MAX_TOOL_ITERATIONS = whole("MAX_TOOL_ITERATIONS", 10)
 TOOL_TIMEOUT_SECONDS = positive("TOOL_TIMEOUT_SECONDS", 60)
 TOOL_TOTAL_TIMEOUT_SECONDS = positive("TOOL_TOTAL_TIMEOUT_SECONDS", 600)
-INPUT_TIMEOUT_SECONDS = positive("INPUT_TIMEOUT_SECONDS", 600)
-APPROVAL_TIMEOUT_HOURS = positive("APPROVAL_TIMEOUT_HOURS", 24)
+INPUT_TIMEOUT_SECONDS = positive("INPUT_TIMEOUT_SECONDS", 600, most=3_000_000_000)
+APPROVAL_TIMEOUT_HOURS = positive("APPROVAL_TIMEOUT_HOURS", 24, most=800_000)
 MCP_ACCEPT_CHANGED_READ_ONLY = switch("MCP_ACCEPT_CHANGED_READ_ONLY", default=False)
 # What `${NAME}` in the configuration of a server may stand for. Never what is ours.
 OWN_SECRETS = {
@@ -99,9 +101,9 @@ DRAIN_SECONDS = positive("DRAIN_SECONDS", 20, zero=True)
 
 # -- retention --------------------------------------------------------------------------
 # In days; 0: for ever.
-RETENTION_EVENTS_DAYS = positive("RETENTION_EVENTS_DAYS", 0, zero=True)
-RETENTION_RESULTS_DAYS = positive("RETENTION_RESULTS_DAYS", 0, zero=True)
-RETENTION_CONVERSATIONS_DAYS = positive("RETENTION_CONVERSATIONS_DAYS", 0, zero=True)
+RETENTION_EVENTS_DAYS = positive("RETENTION_EVENTS_DAYS", 0, zero=True, most=36_500)
+RETENTION_RESULTS_DAYS = positive("RETENTION_RESULTS_DAYS", 0, zero=True, most=36_500)
+RETENTION_CONVERSATIONS_DAYS = positive("RETENTION_CONVERSATIONS_DAYS", 0, zero=True, most=36_500)
 
 # -- redaction --------------------------------------------------------------------------
 # `token` alone is not among them: page after page is fetched by one.

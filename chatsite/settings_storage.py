@@ -11,9 +11,10 @@ if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL"}:
     raise ImproperlyConfigured(
         "SQLITE_SYNCHRONOUS must be NORMAL (an answer survives kill -9) or FULL (and a power loss)."
     )
-DATABASES = {
-    "default": env.db_url_config(address("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
-}
+database = address("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
+if not database.startswith(("sqlite:", "postgres:", "postgresql:", "psql:", "pgsql:")):
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://.")
+DATABASES = {"default": env.db_url_config(database)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -45,6 +46,8 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 REDIS_URL = address("REDIS_URL")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",

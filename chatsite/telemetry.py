@@ -25,6 +25,9 @@ def begin() -> None:
                 start(place)
             except ImportError as error:
                 raise ImproperlyConfigured(MISSING.format(name=name, file=REQUIREMENTS)) from error
+            except ValueError as error:
+                # It holds a key: it is not quoted.
+                raise ImproperlyConfigured(f"{name} is not an address that it takes.") from error
 
 
 def _sentry(dsn: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.servers.site import ROOT
 from tests.start.steps import Installation
 
-READ = re.compile(r'(?:env\.\w+|positive|whole|switch|web_address|address)\(\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:env\.\w+|positive|whole|switch|key|web_address|address)\(\s*"([A-Z_]+)"')
 # Set by us for a process of ours.
 INTERNAL = {"DEMO_MCP_URL"}
 
@@ -32,6 +32,17 @@ def names() -> set[str]:
         ("REDACT_PATTERNS", "("),
         ("REDACT_PATTERNS", "x*"),
         ("RETENTION_EVENTS_DAYS", "soon"),
+        ("RETENTION_EVENTS_DAYS", "1e7"),
+        ("APPROVAL_TIMEOUT_HOURS", "1e8"),
+        ("ALLOWED_HOSTS", " * "),
+        ("ALLOWED_HOSTS", "https://chat.example.org"),
+        ("REDIS_URL", "localhost"),
+        ("REDIS_URL", "http://localhost:6379"),
+        ("DATABASE_URL", "foo"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("LLM_BASE_URL", "http://localhost:99999/v1"),
+        ("MCP_API_KEY", "ключ"),
+        ("LLM_MODEL", "m" * 201),
     ],
 )
 def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> None:
@@ -41,6 +52,17 @@ def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> 
     assert ended.stderr.startswith("Configuration: ")
     assert name in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_value_is_read_as_it_stands(bare: Installation) -> None:
+    asked = (
+        "from django.conf import settings as s; print(s.SECRET_KEY, s.LLM_API_KEY, s.ALLOWED_HOSTS)"
+    )
+    given = {"LLM_API_KEY": "$LLM_API_KEY", "ALLOWED_HOSTS": "chat.example.org, www.example.org"}
+
+    ended = bare.manage("shell", "--no-imports", "-c", asked, SECRET_KEY="$ecret", **given)
+
+    assert ended.stdout.strip() == "$ecret $LLM_API_KEY ['chat.example.org', 'www.example.org']"
 
 
 def test_every_setting_is_in_the_example_and_nothing_else() -> None:

@@ -78,6 +78,11 @@ def test_sentry_gets_what_went_wrong_and_where(bare: Installation, collector: Co
     assert b"diary" not in sent
 
 
+def test_what_sentry_does_not_take_is_a_sentence(new_site: Callable[..., Site]) -> None:
+    with pytest.raises(RuntimeError, match="SENTRY_DSN is not an address"):
+        new_site(SENTRY_DSN="https://without-a-key.example")
+
+
 def test_a_collector_gets_answers_and_their_tool_calls(
     new_site: Callable[..., Site], alice: Person, collector: Collector
 ) -> None:
