@@ -78,9 +78,14 @@ def test_sentry_gets_what_went_wrong_and_where(bare: Installation, collector: Co
     assert b"diary" not in sent
 
 
-def test_what_sentry_does_not_take_is_a_sentence(new_site: Callable[..., Site]) -> None:
-    with pytest.raises(RuntimeError, match="SENTRY_DSN is not an address"):
-        new_site(SENTRY_DSN="https://without-a-key.example")
+def test_what_sentry_does_not_take_is_a_sentence(bare: Installation) -> None:
+    environment = bare.environment | {"SENTRY_DSN": "https://without-a-key.example"}
+    command = [sys.executable, "-c", FAILING]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+
+    assert "ImproperlyConfigured: SENTRY_DSN is not an address" in ended.stderr
 
 
 def test_a_collector_gets_answers_and_their_tool_calls(
