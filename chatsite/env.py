@@ -17,10 +17,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Environment(environ.Env):
-    """A text that begins with $ is that text, and not the name of another variable."""
+    """A text that begins with $ is that text, and not the name of another variable. Blanks between
+    the parts of a list do not count.
+    """
 
     def str(self, var: Any, default: Any = "", multiline: bool = False) -> Any:
         return self.ENVIRON.get(var, default)
+
+    def list(self, var: Any, cast: Any = None, default: Any = ()) -> Any:
+        text = self.ENVIRON.get(var)
+        parts = default if text is None else map(str.strip, text.split(","))
+        return [part for part in parts if part]
 
 
 env = Environment()

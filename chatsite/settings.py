@@ -31,7 +31,7 @@ LLM_PROVIDER = "openai" if LLM_BASE_URL else "demo"
 LLM_MODEL = env.str("LLM_MODEL", default="").strip() or (
     "openai/gpt-5-mini" if OPENROUTER_API_KEY else "demo"
 )
-LLM_MODELS = [name.strip() for name in env.list("LLM_MODELS", default=[]) if name.strip()]
+LLM_MODELS = env.list("LLM_MODELS", default=[])
 if LLM_MODEL not in LLM_MODELS:
     LLM_MODELS.insert(0, LLM_MODEL)
 if any(len(name) > 200 for name in LLM_MODELS):

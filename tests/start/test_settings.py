@@ -55,14 +55,22 @@ def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> 
 
 
 def test_a_value_is_read_as_it_stands(bare: Installation) -> None:
+    names = ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "LLM_API_KEY", "ALLOWED_HOSTS"]
     asked = (
-        "from django.conf import settings as s; print(s.SECRET_KEY, s.LLM_API_KEY, s.ALLOWED_HOSTS)"
+        f"from django.conf import settings; print([getattr(settings, name) for name in {names}])"
     )
-    given = {"LLM_API_KEY": "$LLM_API_KEY", "ALLOWED_HOSTS": "chat.example.org, www.example.org"}
+    given = {
+        "SECRET_KEY": "$ecret",
+        "SECRET_KEY_FALLBACKS": "$before,older",
+        "LLM_API_KEY": "$LLM_API_KEY",
+        "ALLOWED_HOSTS": "chat.example.org, www.example.org",
+    }
 
-    ended = bare.manage("shell", "--no-imports", "-c", asked, SECRET_KEY="$ecret", **given)
+    ended = bare.manage("shell", "--no-imports", "-c", asked, **given)
 
-    assert ended.stdout.strip() == "$ecret $LLM_API_KEY ['chat.example.org', 'www.example.org']"
+    hosts = ["chat.example.org", "www.example.org"]
+    read = ["$ecret", ["$before", "older"], "$LLM_API_KEY", hosts]
+    assert ended.stdout.strip() == repr(read)
 
 
 def test_every_setting_is_in_the_example_and_nothing_else() -> None:
