@@ -40,9 +40,12 @@ class Step:
         return {"reasoning": self.reasoning, "content": self.content, "calls": self.calls}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Steps:
-    """The fold: `apply` each event of a run in order, then read the rest."""
+    """The fold: `apply` each event of a run in order, then read the rest.
+
+    Equal to another that holds the same, in whatever pieces it came.
+    """
 
     notices: list[str] = field(default_factory=list)
     _steps: list[Step] = field(default_factory=lambda: [Step()])
@@ -56,6 +59,11 @@ class Steps:
         for event in events:
             fold.apply(event)
         return fold
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Steps):
+            return NotImplemented
+        return (self.steps, self.notices) == (other.steps, other.notices)
 
     @property
     def steps(self) -> list[Step]:
