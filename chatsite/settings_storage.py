@@ -22,7 +22,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": (
             f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; "
-            "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864; "
+            "PRAGMA journal_size_limit=67108864; "
             # A task of its own does it, so that no answer waits: runs/upkeep/checkpoints.py.
             "PRAGMA wal_autocheckpoint=10000"
         ),

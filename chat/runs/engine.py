@@ -48,7 +48,7 @@ class Engine:
         self.states = ServerStates()
         self.hub = Hub(on_state=self.states.changed)
         self.moves = Moves(settings.REDIS_URL)
-        self.journal = Journal(on_cancel_requested=self.stop, on_stored=self.moves.tell)
+        self.journal = Journal(self.stop, on_stored=self.moves.tell, on_lost=self.lose)
         self.works: dict[UUID, Work] = {}
         # Runs that are about to be ours: questions being stored, orphans being taken over.
         self.beginnings: set[asyncio.Task[Any]] = set()
@@ -64,6 +64,11 @@ class Engine:
         """Stop a run if it lives in this process."""
         if work := self.works.get(run_id):
             work.stop()
+
+    def lose(self, run_id: UUID) -> None:
+        """End what is left here of a run that another process has taken over."""
+        if work := self.works.get(run_id):
+            work.leave()
 
     def provider(self, model_name: str) -> Provider:
         """The configured language model. Raises ConfigurationError."""

@@ -101,6 +101,8 @@ async def _hand_over(run: AgentRun, recorder: Recorder) -> None:
     try:
         await recorder.settle()
         await in_writer(give_up, run.pk, run.lease)
+    except RunLost:
+        logger.warning("Run %s was taken over by another process", run.pk)
     except ChatError as error:
         # Then its heartbeat runs out instead.
         logger.warning("Run %s could not be handed over: %s", run.pk, error)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import math
 from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 from uuid import UUID
@@ -18,9 +19,9 @@ from chat.errors import ChatError, RunLost, StorageAway
 from chat.events import DELTAS, ChatEvent
 from chat.runs import metrics
 from chat.runs.effects import Effect
-from chat.runs.pool import AWAY_ERRORS, writer
+from chat.runs.pool import AWAY_ERRORS, is_locked, raise_away, writer
 from chat.runs.run_log import RunLog, Slice
-from chat.runs.store import Written, beat, write, write_again
+from chat.runs.store import Written, beat, write, write_again, write_alone
 from chat.text import say
 
 logger = logging.getLogger(__name__)
@@ -47,11 +48,15 @@ class Journal:
         self,
         on_cancel_requested: Callable[[UUID], None],
         on_stored: Callable[[Iterable[UUID]], None] = lambda run_ids: None,
+        on_lost: Callable[[UUID], None] = lambda run_id: None,
     ) -> None:
         self._on_cancel_requested = on_cancel_requested
         self._on_stored = on_stored
+        self._on_lost = on_lost
         self._logs: dict[UUID, RunLog] = {}
         self._dirty: set[RunLog] = set()
+        # Those of which somebody else keeps a row locked, each with its own try to write.
+        self._locked: dict[RunLog, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._is_writing = False
         self._task = asyncio.get_running_loop().create_task(
@@ -121,12 +126,20 @@ class Journal:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 # A few commits away; an Event would have to be set at every one of them.
-                while (self._dirty or self._is_writing) and not self._task.done():  # noqa: ASYNC110
+                while self._is_busy and not self._task.done():  # noqa: ASYNC110
                     await asyncio.sleep(COMMIT_INTERVAL_SECONDS)
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        tasks = {self._task, *self._locked.values()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._dirty or self._locked or self._is_writing)
 
     def _touch(self, log: RunLog) -> None:
+        if log in self._locked:
+            return
         # The writer is awake already where another log is dirty.
         if not self._dirty:
             self._wake.set()
@@ -160,10 +173,13 @@ class Journal:
         finally:
             impatience.cancel()
 
-    async def _flush_alone(self, log: RunLog, part: Slice) -> None:
+    async def _flush_alone(self, log: RunLog, part: Slice, patience_seconds: float = 0) -> None:
         try:
-            written = await _insist(write_again, [part], 0)
+            written = await _insist(write_alone, [part], patience_seconds)
         except Exception as error:
+            if is_locked(error):
+                self._set_aside(log, part)
+                return
             logger.exception("Run %s could not be stored", log.run_id)
             self._drop(
                 log,
@@ -172,11 +188,29 @@ class Journal:
         else:
             self._show_all([(log, part)], written)
 
+    def _set_aside(self, log: RunLog, part: Slice) -> None:
+        """Nobody else waits for a row that is locked; the run itself no longer than for others."""
+        logger.warning("Run %s waits: somebody else keeps a row of it locked", log.run_id)
+        loop = asyncio.get_running_loop()
+        impatience = loop.call_later(PATIENCE_SECONDS, log.end, StorageAway(AWAY))
+        trying = self._flush_alone(log, part, math.inf)
+        task = loop.create_task(trying, context=contextvars.Context())
+        self._locked[log] = task
+
+        def take_up(_: asyncio.Task[None]) -> None:
+            impatience.cancel()
+            del self._locked[log]
+            # What it said meanwhile.
+            if not log.is_closed:
+                self._touch(log)
+
+        task.add_done_callback(take_up)
+
     def _show_all(self, batch: list[tuple[RunLog, Slice]], written: Written) -> None:
         for log, part in batch:
             # There is hardly ever one in either set.
             if written.lost and log.run_id in written.lost:
-                self._drop(log, RunLost("Another process has taken this run over."))
+                self._lose(log)
                 continue
             if written.cancelled and log.run_id in written.cancelled and not part.is_ending:
                 # First: what waits for this write must not begin anything after it.
@@ -185,6 +219,12 @@ class Journal:
             if log.is_over:
                 self._logs.pop(log.run_id, None)
         self._on_stored([log.run_id for log, _ in batch])
+
+    def _lose(self, log: RunLog) -> None:
+        is_alive = self._logs.get(log.run_id) is log
+        self._drop(log, RunLost("Another process has taken this run over."))
+        if is_alive:
+            self._on_lost(log.run_id)
 
     def _end_all(self) -> None:
         """Have all runs end, and record that as soon as they can."""
@@ -202,7 +242,8 @@ class Journal:
 async def _insist(call: Writing, slices: list[Slice], patience_seconds: float) -> Written:
     """Call in the one thread for writes; a database that is away is asked again, for ever.
 
-    Raises where it refuses for longer than `patience_seconds` and yet takes something else.
+    Raises where it refuses for longer than `patience_seconds` and yet takes something else, and
+    at once where a row is locked, unless it is to be waited for without end.
     """
     loop = asyncio.get_running_loop()
     patience_ends = loop.time() + patience_seconds
@@ -210,11 +251,14 @@ async def _insist(call: Writing, slices: list[Slice], patience_seconds: float) -
         try:
             return await loop.run_in_executor(writer, _try, call, slices)
         except AWAY_ERRORS as error:
+            # Only of one of the runs, and not of the database.
+            if is_locked(error) and patience_seconds < math.inf:
+                raise
             if loop.time() > patience_ends and await loop.run_in_executor(writer, _is_well, slices):
                 raise
             if call is write:
                 logger.warning("The journal waits for the database: %s", error)
-        call = write_again
+                call = write_again
         await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -230,7 +274,8 @@ def _is_well(slices: list[Slice]) -> bool:
 def _try(call: Callable[[list[Slice]], T], slices: list[Slice]) -> T:
     try:
         return call(slices)
-    except Exception:
+    except Exception as error:
         # A connection in doubt is replaced by the next write.
         connection.close()
+        raise_away(error)
         raise

@@ -11,13 +11,14 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from threading import Event, current_thread, local
-from typing import ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from django.conf import settings
 from django.db import (
     DatabaseError,
     InterfaceError,
+    InternalError,
     OperationalError,
     connection,
     connections,
@@ -33,6 +34,12 @@ THREADS = 4
 CONNECT_ATTEMPTS = 5
 # What a database raises that is away, busy or full.
 AWAY_ERRORS = (OperationalError, InterfaceError)
+# PostgreSQL's, by SQLSTATE: it is read-only (a failover), or ended a transaction that stood still.
+_AWAY_STATES = {"25006", "25P03"}
+_LOCKED_STATE = "55P03"
+# A row that somebody else keeps locked holds up nobody for longer; and who stands still, with a
+# row locked, loses it before the run counts as an orphan.
+_BOUNDS = "SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '8s'"
 
 # What is said in the pool is in the language of who asked. Django's own note of it stays behind in
 # the thread of the request, and costs a hundred times as much to look at.
@@ -80,8 +87,9 @@ def _with_connection(call: Callable[[], T], asked: str) -> T:
     try:
         _connect()
         return call()
-    except DatabaseError:
+    except DatabaseError as error:
         connection.close()
+        raise_away(error)
         raise
     finally:
         # A PostgreSQL connection goes back to psycopg's pool; SQLite's costs nothing to keep.
@@ -98,6 +106,46 @@ def _keep_in_memory(connection: BaseDatabaseWrapper, **_: object) -> None:
     if connection.vendor == "sqlite" and current_thread().name.startswith(WRITER):
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA temp_store=MEMORY")
+
+
+def raise_away(error: Exception) -> None:
+    """Raise as one of AWAY_ERRORS what says only by its SQLSTATE that the database is away."""
+    if is_away(error) and not isinstance(error, AWAY_ERRORS):
+        raise OperationalError(*error.args) from error
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether it says that the database is away, busy or full."""
+    is_by_state = isinstance(error, InternalError) and _state_of(error) in _AWAY_STATES
+    return is_by_state or isinstance(error, AWAY_ERRORS)
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether a row was kept locked by somebody for too long: of all others this says nothing."""
+    return _state_of(error) == _LOCKED_STATE
+
+
+def _state_of(error: Exception) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def bound_waits() -> None:
+    """From now on PostgreSQL ends what waits for a lock, or stands still within a transaction.
+
+    For whoever serves; a migration or a backup may take its time.
+    """
+    connection_created.connect(_bound_waits)
+
+
+_bounded: WeakSet[Any] = WeakSet()
+
+
+def _bound_waits(connection: BaseDatabaseWrapper, **_: object) -> None:
+    if connection.vendor == "postgresql" and connection.connection not in _bounded:
+        with connection.cursor() as cursor:
+            cursor.execute(_BOUNDS)
+        # It comes out of psycopg's pool again and again.
+        _bounded.add(connection.connection)
 
 
 def leave() -> None:

@@ -20,6 +20,7 @@ from chat.models import (
 )
 from chat.models.rows import Prepared
 from chat.runs.recorder import INTERRUPTED
+from chat.runs.store import clock
 from chat.steps import Steps
 from chat.text import say
 
@@ -57,7 +58,7 @@ def _silent() -> Q:
 
 
 def _deadline() -> datetime:
-    return timezone.now() - timedelta(seconds=ORPHANED_AFTER_SECONDS)
+    return clock() - timedelta(seconds=ORPHANED_AFTER_SECONDS)
 
 
 def asked_to_stop() -> list[UUID]:
@@ -78,7 +79,7 @@ def take_over(run_id: UUID, lease: int) -> tuple[AgentRun, Steps] | None:
         takeovers=F("takeovers") + Case(When(has_died, then=1), default=0),
         status=Case(When(is_waiting, then=F("status")), default=Value(RunStatus.RUNNING)),
         started_at=Case(When(started_at=None, then=now), default=F("started_at")),
-        heartbeat_at=now,
+        heartbeat_at=clock(),
     )
     if not is_won:
         return None

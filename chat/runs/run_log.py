@@ -120,7 +120,8 @@ class RunLog:
         """Raise `trouble`, where there is any: `failure`, or once what `end` was given."""
         trouble, self.trouble = self.trouble, self.failure
         if trouble:
-            raise trouble
+            # The same one, more than once: each raise would add to its traceback.
+            raise trouble.with_traceback(None)
 
     def end(self, reason: Exception) -> None:
         """Have whoever says something next fail with `reason`: the run is to record its ending."""

@@ -15,6 +15,7 @@ from chat.runs import metrics, tasks
 from chat.runs.engine import Engine, engine
 from chat.runs.pool import in_writer
 from chat.runs.recovery import give_up
+from chat.runs.store import clock
 from chat.runs.tools.approvals import settle as settle_approval
 from chat.runs.tools.inputs import settle
 from chat.runs.tools.servers import Access, read_access
@@ -107,9 +108,9 @@ async def decide(tool_run_id: UUID, state: str, **said: Any) -> bool:
 
 
 def as_ours() -> dict[str, Any]:
-    """The fields of a run that begins in this process as soon as it is stored."""
+    """The fields of a run that begins in this process as soon as it is stored; in a thread."""
     now = timezone.now()
-    return {"status": RunStatus.RUNNING, "lease": 1, "started_at": now, "heartbeat_at": now}
+    return {"status": RunStatus.RUNNING, "lease": 1, "started_at": now, "heartbeat_at": clock()}
 
 
 def _request_cancel(run_id: UUID) -> bool:

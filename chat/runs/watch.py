@@ -10,7 +10,7 @@ from chat.models import AgentRun
 from chat.runs import tasks
 from chat.runs.engine import Engine
 from chat.runs.journal import HEARTBEAT_SECONDS
-from chat.runs.pool import in_pool, in_writer
+from chat.runs.pool import AWAY_ERRORS, in_pool, in_writer
 from chat.runs.readers import keep_checking
 from chat.runs.recorder import Recorder
 from chat.runs.recovery import asked_to_stop, ending_of, give_up, orphans, take_over
@@ -54,7 +54,9 @@ async def _sweep(house: Engine) -> None:
             await _stop_asked(house)
             await _wake_decided(house)
             await recover(house)
-        except Exception:  # The watch goes on when the database is back.
+        except AWAY_ERRORS as error:  # The watch goes on when the database is back.
+            logger.warning("Looking after runs waits for the database: %s", error)
+        except Exception:
             logger.exception("Looking after runs failed")
         await asyncio.sleep(SWEEP_SECONDS)
 
@@ -78,7 +80,10 @@ async def recover(house: Engine) -> None:
     """Take over each orphaned run (a guarded update: one winner) and go on with it, or end it."""
     for run_id, lease in await in_pool(orphans):
         if run_id not in house.works:
-            await tasks.whole(_recover(run_id, lease, house), house)
+            try:
+                await tasks.whole(_recover(run_id, lease, house), house)
+            except AWAY_ERRORS as error:  # Somebody keeps it locked: the others go on.
+                logger.warning("Run %s could not be taken over: %s", run_id, error)
 
 
 async def _recover(run_id: UUID, lease: int, house: Engine) -> None:

@@ -25,7 +25,7 @@ from chat.runs.pool import in_pool
 from chat.runs.store import Slice, write
 from tests.locks import is_somebody_waiting
 from tests.people import Person
-from tests.servers.site import Site
+from tests.servers.site import STOP_SECONDS, Site
 from tests.sse import ask, wait_until
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ def test_a_question_that_is_being_stored_while_its_process_leaves_is_answered_by
         ask_and_leave(alice, leaving, here, LEAVE_AFTER_SECONDS[-1])
         leaving.process.terminate()
         wait_until(lambda: not answers(leaving), what="its event loop has come to its end")
-    assert leaving.stop() == 0
+    assert leaving.process.wait(STOP_SECONDS) == 0
 
     wait_until(lambda: all_ended(alice), AT_ONCE_SECONDS, "another process answers at once")
     # Or refused, where the only thread that writes had not come to it yet.
