@@ -20,7 +20,7 @@ from chat import log_ids
 from chat.consumers import SidebarConsumer
 from chat.runs.engine import engine
 from chat.runs.leaving import shut_down
-from chat.runs.pool import in_writer
+from chat.runs.pool import bound_waits, in_writer
 from chat.runs.tools.servers import settle_configured_servers
 from chat.runs.watch import watch_over
 from chatsite import telemetry
@@ -42,6 +42,7 @@ COLLECT_AFTER = (20_000, 10, 5)
 def build(django_application: Any) -> "Site":
     """Everything that is served, under one application."""
     telemetry.begin()
+    bound_waits()
     sockets = URLRouter([path("ws/", SidebarConsumer.as_asgi())])
     routes = ProtocolTypeRouter(
         {

@@ -27,15 +27,30 @@ THREADS = 12
 
 
 class Thread(ThreadPoolExecutor):
-    """One thread; `is_used`: something ran in it since that was last said to be over."""
+    """One thread; `is_used`: something ran in it since that was last said to be over.
+
+    `load`: what it runs, and what waits for it.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(1, thread_name_prefix=name)
         self.is_used = False
+        self._done = self._begun = 0
+
+    @property
+    def load(self) -> int:
+        return self._begun - self._done
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         self.is_used = True
-        return super().submit(*args, **kwargs)
+        self._begun += 1
+        future = super().submit(*args, **kwargs)
+        future.add_done_callback(self._count)
+        return future
+
+    def _count(self, _: Future[Any]) -> None:
+        # Only ever called by the one thread, as each number has one who writes it.
+        self._done += 1
 
 
 class Handler(ASGIHandler):
@@ -125,9 +140,9 @@ class Handler(ASGIHandler):
         self._next = (self._next + 1) % THREADS
         order = self._threads[self._next :] + self._threads[: self._next]
         for pair in order:
-            if not pair[1]._work_queue.qsize():
+            if not pair[1].load:
                 return pair
-        return min(order, key=lambda pair: pair[1]._work_queue.qsize())
+        return min(order, key=lambda pair: pair[1].load)
 
 
 def _finish() -> None:

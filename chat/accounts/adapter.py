@@ -7,12 +7,13 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext
 
 from chat.accounts.mail import send_beside
+from chat.accounts.passwords import store_password
 from chat.models import Invitation, Preferences
 from chat.views.theme import remember, remember_language
 
@@ -29,15 +30,35 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.ALLOW_SIGNUP) or invitation_of(request) is not None
 
+    def is_safe_url(self, url: str) -> bool:
+        """Raises nothing: there are addresses that cannot even be read."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         """The account and the end of its invitation: both or neither."""
+        # First, and outside: hashing the password takes long, and nobody else could write.
+        saved = super().save_user(request, user, form, commit=False)
+        if not commit:
+            return saved
         invitation = invitation_of(request)
-        with transaction.atomic():
-            saved = super().save_user(request, user, form, commit=commit)
-            if invitation and not invitation.take(saved):
-                # Somebody else was faster. Now there is none, and the page says so.
-                raise ImmediateHttpResponse(redirect(request.get_full_path()))
+        needs_one = form is not None and not settings.ALLOW_SIGNUP
+        try:
+            with transaction.atomic():
+                saved.save()
+                if not (invitation.take(saved) if invitation else not needs_one):
+                    # Somebody else was faster. Now there is none, and the page says so.
+                    raise ImmediateHttpResponse(redirect(request.get_full_path()))
+        except IntegrityError:
+            # The same form, sent twice: the account is there.
+            raise ImmediateHttpResponse(redirect("login")) from None
         return saved
+
+    def set_password(self, user: Any, password: str) -> None:
+        user.set_password(password)
+        store_password(user)
 
     def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
         values = {"site": settings.SITE_NAME, "username": user.get_username()}

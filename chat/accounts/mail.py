@@ -22,7 +22,8 @@ def send(address: str, subject: str, *paragraphs: str) -> bool:
     it would tell which addresses have an account."""
     try:
         EmailMessage(subject, "\n\n".join(paragraphs), to=[address]).send()
-    except (OSError, SMTPException) as error:
+    # ValueError: of an address that no mail can be sent to.
+    except (OSError, SMTPException, ValueError) as error:
         logger.error("The mail server did not take a mail: %s", error)
         return False
     return True

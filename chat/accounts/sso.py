@@ -5,6 +5,7 @@ https://openid.net/specs/openid-connect-core-1_0.html
 
 import hashlib
 import logging
+from threading import BoundedSemaphore
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -16,11 +17,15 @@ from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAu
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from requests import RequestException
 
 logger = logging.getLogger(__name__)
+
+MAX_AT_ONCE = 6
+_room = BoundedSemaphore(MAX_AT_ONCE)
 
 
 class OIDCAdapter(OpenIDConnectOAuth2Adapter):
@@ -115,10 +120,16 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 def _go(step: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
     if not settings.OIDC_SERVER_URL:
         raise Http404
+    # One that is silent holds a thread of all requests for some seconds.
+    if not _room.acquire(blocking=False):
+        logger.error("The provider of OpenID Connect is slow: %s wait for it.", MAX_AT_ONCE)
+        return refusal(request, "failed")
     try:
         response: HttpResponse = step.adapter_view(OIDCAdapter(request, provider_id))(request)
     # It is away, or says something else than the specification wants.
-    except (RequestException, LookupError, TypeError, ValueError):
+    except (RequestException, LookupError, TypeError, AttributeError, ValueError, DataError):
         logger.exception("The provider of OpenID Connect cannot be understood")
         return refusal(request, "failed")
+    finally:
+        _room.release()
     return response

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.models import ApiToken
+from chat.models import ApiToken, StaffAccess
 
 
 @admin.register(ApiToken)
@@ -25,6 +25,8 @@ class ApiTokenAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         token, text = ApiToken.issue(obj.owner, obj.name)
         obj.pk = token.pk
+        # Whoever has it reads all that its owner may.
+        StaffAccess.note(request.user, obj.owner_id, StaffAccess.What.TOKEN, obj.name, token.pk)
         sentence = _("The token is %(token)s — copy it now, it is not shown again.")
         messages.warning(request, sentence % {"token": text})
 

@@ -17,6 +17,7 @@ from chat.ledger.export import Export
 from chat.ledger.filters import read
 from chat.models import ToolRunExport
 from chat.runs.pool import in_pool, in_writer
+from chat.runs.readers import Reader
 
 PERMISSION = "chat.export_toolrun"
 TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -29,7 +30,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
     kind, form = request.POST.get("format", ""), read(request.GET)
     if kind not in TYPES or not form.is_valid():
         return HttpResponse(gettext("Nothing can be exported that way."), status=400)
-    texts = _streamed(Export(request.user, kind, form))
+    session_key = request.session.session_key or ""
+    reader = Reader(person_id=int(request.user.pk or 0), session_key=session_key)
+    texts = streamed(Export(request.user, kind, form), reader)
     # It would be held until the last byte is read.
     connection.close()
     response = StreamingHttpResponse(texts, content_type=f"{TYPES[kind]}; charset=utf-8")
@@ -39,10 +42,13 @@ def export(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-async def _streamed(making: Export) -> AsyncIterator[str]:
+async def streamed(making: Export, reader: Reader) -> AsyncIterator[str]:
+    """The file, for as long as its reader may have it; what went out of it is on record."""
     texts, is_whole = making.texts(), False
     try:
         while (text := await in_pool(next, texts, None)) is not None:
+            if not reader.is_welcome:
+                return
             yield text
         is_whole = True
     finally:

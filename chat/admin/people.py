@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import AccountClosing
+from chat.models.closings import stop_answers
 
 User: Any = get_user_model()
 admin.site.unregister(User)
@@ -27,6 +28,12 @@ class PersonAdmin(UserAdmin):
         people = list(objs)
         counts = {User._meta.verbose_name_plural: len(people)}
         return [str(person) for person in people], counts, set(), []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            # Who is locked out calls no more tools.
+            stop_answers(obj.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         others = User.objects.filter(is_superuser=True, is_active=True)

@@ -30,16 +30,22 @@ class ReplayAdmin(LogAdmin):
     def replay(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """The question and the answer as they ended, with the button."""
         run = self._find(request, pk)
-        what = StaffAccess.What.REPLAY
-        StaffAccess.note(request.user, run.owner_id, what, run.conversation, run.pk)
+        self._note(request, run)
         return render(request, "admin/replay.html", {"shown": shown_runs([run])[0]})
 
     def replay_events(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         run = self._find(request, pk)
+        # This address may be opened without that page.
+        if not StaffAccess.was_noted(request.user, StaffAccess.What.REPLAY, run.pk):
+            self._note(request, run)
         try:
             return replay_of(run, cursor(request))
         except BadRequest as error:
             return failure(str(error), error.code, status=error.status)
+
+    def _note(self, request: HttpRequest, run: AgentRun) -> None:
+        what = StaffAccess.What.REPLAY
+        StaffAccess.note(request.user, run.owner_id, what, run.conversation, run.pk)
 
     def _find(self, request: HttpRequest, pk: UUID) -> AgentRun:
         runs = AgentRun.objects.select_related("owner", "message", "answer", "conversation")

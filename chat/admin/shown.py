@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
@@ -41,8 +42,11 @@ class LogAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **more: Any
     ) -> HttpResponse:
         response = super().change_view(request, object_id, *args, **more)
-        found: Any = self.get_object(request, object_id) if self.noted_as else None
-        if self.noted_as and found is not None and response.status_code == 200:
+        if self.noted_as and response.status_code == 200:
+            found: Any = self.get_object(request, unquote(object_id))
+            if found is None:
+                # What cannot be noted is not shown.
+                raise Http404
             StaffAccess.note(request.user, found.owner_id, self.noted_as, found, found.pk)
         return response
 

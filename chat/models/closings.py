@@ -36,11 +36,19 @@ class AccountClosing(models.Model):
             keys = list(superusers.order_by("pk").select_for_update().values_list("pk", flat=True))
             if keys == [person.pk]:
                 return False
+            # Pressed twice: it is done already.
+            if not get_user_model().objects.select_for_update().filter(pk=person.pk):
+                return True
             now = timezone.now()
             cls.objects.get_or_create(person_id=person.pk)
             get_user_model().objects.filter(pk=person.pk).update(is_active=False)
             Session.objects.filter(person=person.pk).delete()
             ApiToken.live_of(person.pk).update(revoked_at=now)
-            running = Q(status__in=ACTIVE_STATUSES, cancel_requested_at=None)
-            AgentRun.objects.filter(running, owner=person.pk).update(cancel_requested_at=now)
+            stop_answers(person.pk)
         return True
+
+
+def stop_answers(person_id: int) -> None:
+    """Ask for all running answers of this person to stop, in whatever process they are."""
+    running = Q(status__in=ACTIVE_STATUSES, cancel_requested_at=None)
+    AgentRun.objects.filter(running, owner=person_id).update(cancel_requested_at=timezone.now())

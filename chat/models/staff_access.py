@@ -1,11 +1,16 @@
 """Who of the staff has opened what belongs to somebody else. Its owner can read all of it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+NOTED_FOR = timedelta(hours=1)
 
 
 class StaffAccess(models.Model):
@@ -20,6 +25,7 @@ class StaffAccess(models.Model):
         RESULT = "result", _("Downloaded a tool call's result")
         FILE = "file", _("Opened a file")
         EXPORT = "export", _("Exported tool calls")
+        TOKEN = "token", _("Made an API token")
 
     reader = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -66,12 +72,25 @@ class StaffAccess(models.Model):
             )
 
     @classmethod
+    def was_noted(cls, reader: Any, what: "StaffAccess.What", pk: object) -> bool:
+        """Within the last hour: one look may take several requests."""
+        since = timezone.now() - NOTED_FOR
+        noted = cls.objects.filter(reader=reader.pk, what=what, object_id=str(pk), at__gte=since)
+        return noted.exists()
+
+    @classmethod
     def note_export(cls, reader: Any, counts: Mapping[int, int]) -> None:
-        """`counts`: how many tool calls of each person, by the person's key, go into a file."""
+        """`counts`: how many tool calls of each person, by the person's key, go into a file.
+
+        Within a transaction. Whoever was erased meanwhile is left out, and so is their row.
+        """
+        people = get_user_model().objects.select_for_update()
+        left = set(people.filter(pk__in=[*counts, reader.pk]).values_list("pk", flat=True))
+        by = _by(reader) | {"reader_id": reader.pk if reader.pk in left else None}
         StaffAccess.objects.bulk_create(
-            StaffAccess(**_by(reader), owner_id=owner_id, what=cls.What.EXPORT, about=str(count))
+            StaffAccess(**by, owner_id=owner_id, what=cls.What.EXPORT, about=str(count))
             for owner_id, count in counts.items()
-            if owner_id != reader.pk
+            if owner_id != reader.pk and owner_id in left
         )
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from chat.accounts.addresses import AddressForm
 from chat.accounts.mail import can_send
+from chat.accounts.passwords import store_password
 from chat.language import language_of, told
 from chat.models import ApiToken, Preferences, StaffAccess
 from chat.runs.pool import in_pool, in_writer
@@ -82,6 +83,7 @@ async def change_password(request: HttpRequest) -> HttpResponse:
     # Not in the pool: hashing takes long, by design.
     if not await sync_to_async(_store_password)(request, form):
         return await show(request, status=400, password_form=form)
+    await sessions.end_others(request)
     return done(request, gettext("Your password is changed. Other browsers have to sign in again."))
 
 
@@ -96,7 +98,10 @@ async def password_limit(request: HttpRequest) -> HttpResponse | None:
 def _store_password(request: HttpRequest, form: PasswordChangeForm) -> bool:
     if not form.is_valid():
         return False
-    update_session_auth_hash(request, form.save())
+    # Hashing takes long. Whatever an admin has changed meanwhile is not to be written back.
+    user = form.save(commit=False)
+    if store_password(user):
+        update_session_auth_hash(request, user)
     return True
 
 

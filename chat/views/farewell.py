@@ -46,9 +46,15 @@ async def delete_account(request: HttpRequest) -> HttpResponse:
         return limited
     person: Any = request.user
     # Not in the pool: hashing takes long, by design.
-    is_right = await sync_to_async(person.check_password)(request.POST.get("password", ""))
+    if person.has_usable_password():
+        is_right = await sync_to_async(person.check_password)(request.POST.get("password", ""))
+        problem = _("That is not your password.")
+    else:
+        # Who came by single sign-on has none.
+        is_right = request.POST.get("name", "") == person.get_username()
+        problem = _("That is not your user name.")
     if not is_right:
-        return await show(request, status=400, farewell_problem=_("That is not your password."))
+        return await show(request, status=400, farewell_problem=problem)
     running = AgentRun.objects.filter(owner=person.pk, status__in=ACTIVE_STATUSES)
     runs = await in_pool(list, running)
     if not await in_writer(AccountClosing.close, person):

@@ -131,7 +131,7 @@ def test_the_prompt_of_a_chat_is_for_the_answers_to_come(
 
 
 def test_a_new_password_ends_all_other_sessions(browser: httpx.Client, alice: Person) -> None:
-    other = sign_in(alice)
+    other = sign_in(alice, agent="Mozilla/5.0 (X11; Linux) Firefox/130.0")
     form = {"old_password": "wrong", "new_password1": "12345", "new_password2": "12345"}
     response = browser.post("/account/passwords/", data=form)
     assert response.status_code == 400
@@ -146,7 +146,9 @@ def test_a_new_password_ends_all_other_sessions(browser: httpx.Client, alice: Pe
     }
     assert browser.post("/account/passwords/", data=form).status_code == 303
 
-    assert "Your password is changed." in browser.get("/account/").text
+    page = browser.get("/account/").text
+    assert "Your password is changed." in page
+    assert "Firefox on Linux" not in page
     assert other.get("/account/").status_code == 302
     assert "sessionid" not in sign_in(alice).cookies
     assert sign_in(alice, NEW_PASSWORD).get("/account/").status_code == 200

@@ -9,7 +9,15 @@ from zipfile import ZipFile
 import httpx
 from django.contrib.auth import get_user_model
 
-from chat.models import Attachment, Conversation, LedgerEntry, RunEvent, StaffAccess, ToolRun
+from chat.models import (
+    Attachment,
+    Conversation,
+    Invitation,
+    LedgerEntry,
+    RunEvent,
+    StaffAccess,
+    ToolRun,
+)
 from tests.people import PASSWORD, Person
 from tests.runs.test_ledger import said_of
 from tests.sse import ask, begin, read, wait_until
@@ -55,6 +63,9 @@ def test_a_person_downloads_all_that_is_theirs(alice: Person, carol: Person, bob
 
 def test_a_person_deletes_their_account_and_nothing_of_it_stays(alice: Person, bob: Person) -> None:
     ask(alice.api, SCRIPT)
+    emails = (alice.user.email, "hers@example.test")
+    sent, used = (Invitation.objects.create(email=email) for email in emails)
+    assert used.take(alice.user)
     tool_run = ToolRun.objects.filter(run__owner=alice.user, tool="echo").get()
     path = Path(Attachment.objects.get(run__owner=alice.user).file.path)
     assert path.exists()
@@ -76,6 +87,8 @@ def test_a_person_deletes_their_account_and_nothing_of_it_stays(alice: Person, b
     entry = LedgerEntry.objects.get(tool_run=tool_run.pk)
     assert (entry.removed, entry.why, entry.decided_by) == ("all", "account", None)
     assert said_of(tool_run.pk) == []
+    invitations = Invitation.objects.filter(pk__in=[sent.pk, used.pk])
+    assert list(invitations.values_list("email", flat=True)) == ["", ""]
 
 
 def test_an_admin_deletes_an_account_but_not_the_last_admins(

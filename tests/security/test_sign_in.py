@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -187,6 +188,13 @@ def test_every_route_of_signing_in_has_its_row(alice: Person, bob: Person) -> No
     for name in ("mfa_remove_webauthn", "mfa_edit_webauthn"):
         assert alice.http.get(reverse(name, kwargs={"pk": key.pk})).status_code == 404
     key.delete()
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
+def test_a_next_address_that_cannot_be_read_leads_nowhere(alice: Person, path: str) -> None:
+    for address in ("http://[x", "http://\u2100.test/"):
+        with httpx.Client(base_url=alice.site.url) as anybody:
+            assert anybody.get(path, params={"next": address}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/inactive/"])

@@ -1,7 +1,9 @@
 """Single sign-on: whom a provider may let in, and as whom."""
 
 import secrets
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from django.contrib.auth import get_user_model
 from tests.people import PASSWORD, Person
 from tests.servers.oidc_provider import OIDCProvider
 from tests.servers.site import Site
+from tests.sse import wait_until
 
 
 @pytest.fixture
@@ -90,3 +93,47 @@ def test_what_a_provider_must_prove(
     assert alice._client().get("/accounts/oidc/").status_code == 404
     provider.is_broken = True
     assert "did not confirm" in come(site).text
+
+
+@pytest.mark.parametrize("odd", [{"name": {"a": 1}}, {"family_name": "a\0"}, {"email": ["x"]}])
+def test_odd_claims_are_refused_or_left_out(
+    new_site: Callable[..., Site], provider: OIDCProvider, odd: dict[str, object]
+) -> None:
+    site = new_site(**provider.environment, OIDC_ALLOW_SIGNUP="true")
+    email = f"new-{secrets.token_hex(4)}@example.test"
+    provider.claims = {"sub": email, "email": email, "email_verified": True, **odd}
+
+    assert come(site).status_code in {200, 403}
+
+
+def test_who_has_no_password_deletes_the_account_by_its_name(
+    new_site: Callable[..., Site], provider: OIDCProvider
+) -> None:
+    site = new_site(**provider.environment, OIDC_ALLOW_SIGNUP="true")
+    email = f"new-{secrets.token_hex(4)}@example.test"
+    provider.claims = {"sub": email, "email": email, "email_verified": True}
+    here = get_user_model().objects.filter(email=email)
+    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as client:
+        page = client.get("/accounts/oidc/", params={"next": "/account/"})
+        assert "Your user name" in page.text
+        client.headers.update({"Referer": site.url, "X-CSRFToken": client.cookies["csrftoken"]})
+        refused = client.post("/account/deletions/", data={"name": "somebody"})
+        assert "That is not your user name." in refused.text
+        client.post("/account/deletions/", data={"name": here.get().username})
+
+    wait_until(lambda: not here.exists(), what="the account is erased")
+
+
+def test_a_provider_that_is_silent_holds_up_nobody_else(new_site: Callable[..., Site]) -> None:
+    clicks = 12
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(clicks) as threads:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        site = new_site(OIDC_SERVER_URL=address, OIDC_CLIENT_ID="x", OIDC_CLIENT_SECRET="y")
+        url = f"{site.url}/accounts/oidc/"
+        clicked = [threads.submit(httpx.get, url, timeout=60) for _ in range(clicks)]
+        wait_until(lambda: any(one.done() for one in clicked), what="those too many are refused")
+        for _ in range(clicks):
+            assert httpx.get(f"{site.url}/accounts/login/", timeout=2).status_code == 200
+        # All the while the others wait for it.
+        assert not all(one.done() for one in clicked)
+    assert {one.result().status_code for one in clicked} == {403}

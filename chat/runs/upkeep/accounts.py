@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from chat.models import (
@@ -14,6 +15,7 @@ from chat.models import (
     AccountClosing,
     AgentRun,
     Conversation,
+    Invitation,
     LedgerEntry,
     Session,
     ToolRun,
@@ -67,7 +69,10 @@ def _delete(person_id: int) -> None:
     with transaction.atomic():
         # As a rule there are none any more; whatever was begun meanwhile is signed for as well.
         sign_off(ToolRun.objects.filter(owner=person_id), LedgerEntry.Why.ACCOUNT)
-        get_user_model().objects.filter(pk=person_id).delete()
+        people = get_user_model().objects.filter(pk=person_id)
+        theirs = Q(used_by=person_id) | Q(email__in=people.exclude(email="").values("email"))
+        Invitation.objects.filter(theirs).update(email="")
+        people.delete()
 
 
 def is_active(person_id: int) -> bool:
