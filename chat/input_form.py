@@ -7,6 +7,7 @@ Untrusted: what a form cannot show is left out of it.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from jsonschema import (
@@ -19,7 +20,8 @@ from chat.text import say
 MAX_FIELDS = 50
 MAX_OPTIONS = 200
 MAX_LABEL_CHARACTERS = 200
-KINDS = {"email": "email", "uri": "url", "date": "date", "date-time": "datetime-local"}
+MOMENT = "datetime-local"  # An input without an offset: what it shows and sends is in UTC.
+KINDS = {"email": "email", "uri": "url", "date": "date", "date-time": MOMENT}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,14 @@ class Field:
     def key(self) -> str:
         """Its name in the form: one that collides with nothing of ours."""
         return f"field-{self.name}"
+
+    @property
+    def written(self) -> str:
+        """The value as an input takes it, which is the same in every language."""
+        moment = _moment(self.value) if self.kind == MOMENT else None
+        if moment is None:
+            return str(self.value)
+        return moment.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def fields_of(schema: Mapping[str, Any]) -> list[Field]:
@@ -136,9 +146,10 @@ def _is_number(value: Any) -> TypeGuard[float]:
 def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> Field:
     kind, options = _kind(schema)
     default = schema.get("default")
+    label = str(schema.get("title") or name)[:MAX_LABEL_CHARACTERS]
     return Field(
         name=name,
-        label=str(schema.get("title") or name)[:MAX_LABEL_CHARACTERS],
+        label=f"{label} (UTC)" if kind == MOMENT else label,
         kind=kind,
         hint=str(schema.get("description") or "")[: 2 * MAX_LABEL_CHARACTERS],
         is_required=is_required,
@@ -185,7 +196,18 @@ def _value(field: Field, posted: Mapping[str, Sequence[str]]) -> Any:
     text = values[-1] if values else ""
     if not text:
         return None
+    if field.kind == MOMENT and (moment := _moment(text)):
+        return moment.isoformat()
     return _number(text, is_whole=field.is_whole) if field.kind == "number" else text
+
+
+def _moment(value: Any) -> datetime | None:
+    """In UTC, as is taken what says nothing else; None for what is no date and time."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(text: str, *, is_whole: bool) -> Any:

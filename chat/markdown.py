@@ -16,18 +16,14 @@ from markdown_it.common.utils import escapeHtml, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
-from pygments import highlight as colour
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
 
-HIGHLIGHT_MAX_CHARACTERS = 50_000
+from chat.highlight import Colours
+
 LINK_ATTRIBUTES = {"target": "_blank", "rel": "noopener noreferrer"}
 
 _allowed_link = re.compile(r"(https?|mailto):", re.IGNORECASE)
 _language_name = re.compile(r"[\w+#.-]{1,30}", re.ASCII)
 _class_names = re.compile(r"(code|code-head|tbl|align-\w+|language-[\w+#.-]+|[a-z][a-z0-9]{0,2})")
-_formatter = HtmlFormatter(nowrap=True)
 
 _TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "hr", "br"}
 _TAGS |= {"em", "strong", "s", "a", "pre", "code", "span", "div", "copy-code"}
@@ -49,10 +45,10 @@ _ATTRIBUTES = {
 def render(text: str, *, highlight: bool = True, words: tuple[str, str] = ("Code", "Table")) -> str:
     """HTML without scripts, handlers, images, ids and styles, whatever `text` says.
 
-    `highlight` colours code whose language is named; it changes no text. `words`: what boxes of
+    `highlight` colours code whose language is named, and changes no text. `words`: what boxes of
     code and tables are called for those who cannot see them.
     """
-    html = _markdown.render(text, {"highlight": highlight, "words": words})
+    html = _markdown.render(text, {"colours": Colours() if highlight else None, "words": words})
     return nh3.clean(
         html,
         tags=_TAGS,
@@ -110,7 +106,8 @@ def _code(
     token = tokens[index]
     language = (unescapeAll(token.info).split() or [""])[0]
     language = language if _language_name.fullmatch(language) else ""
-    coloured = _coloured(token.content, language) if env.get("highlight") else None
+    colours: Colours | None = env["colours"]
+    coloured = colours.html(token.content, language) if colours else None
     named = f' class="language-{language}"' if language else ""
     label = f"{env['words'][0]} {language}"
     return (
@@ -118,17 +115,6 @@ def _code(
         f'<copy-code></copy-code></div><pre tabindex="0" role="group" aria-label="{label}">'
         f"<code{named}>{coloured or escapeHtml(token.content)}</code></pre></div>\n"
     )
-
-
-def _coloured(text: str, language: str) -> str | None:
-    """Pygments' classes for a named language; never a guess."""
-    if not language or len(text) > HIGHLIGHT_MAX_CHARACTERS:
-        return None
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
-    return colour(text, lexer, _formatter)
 
 
 def _cell_open(

@@ -52,7 +52,8 @@ def page(method: str) -> Callable[[Page], Page]:
             # Templates read request.user; this one needs no database from the event loop.
             request.user = await person(request)
             if request.user is None:
-                return redirect_to_login(request.get_full_path() if method == "GET" else "/")
+                back = request.get_full_path() if method == "GET" else _home(request, **kwargs)
+                return redirect_to_login(back)
             response = await view(request, **kwargs)
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -60,6 +61,12 @@ def page(method: str) -> Callable[[Page], Page]:
         return checked
 
     return decorate
+
+
+def _home(request: HttpRequest, pk: object = None, **kwargs: object) -> str:
+    """Of what was posted: the conversation that it was for, where it was for one."""
+    conversation = f"/c/{pk}/"
+    return conversation if request.path.startswith(conversation) else "/"
 
 
 @page("GET")
@@ -134,7 +141,7 @@ async def _ask(request: HttpRequest, conversation: Conversation | None) -> HttpR
         # A box that is not ticked sends nothing: the form says that it had boxes.
         chosen = request.POST.getlist("servers") if "has_servers" in request.POST else None
         off = await in_pool(servers_off, int(request.user.pk or 0), chosen)
-        ours = supervisor.as_ours()
+        ours = await in_pool(supervisor.as_ours)
         options = {"model_name": model_name, "servers_off": off, **ours}
         if conversation is None:
             store = partial(questions.begin, request.user, text, **options)
@@ -185,14 +192,17 @@ def _page_context(request: HttpRequest, shown: Conversation | None) -> dict[str,
     at = number_in(request, "edit") or number_in(request, "message")
     turns, has_earlier = turns_of(shown, wanted, at) if shown else ([], False)
     latest = turns[-1].run if turns else None
+    edited = number_in(request, "edit")
+    active_run = None if latest is None or latest.is_over else latest
     servers = server_choices(int(request.user.pk or 0), shown)
     return {
         "conversation": shown,
         "turns": turns,
         "earlier_turns": max(wanted, len(turns)) + TURNS if has_earlier else 0,
-        "edited": number_in(request, "edit"),
-        "is_asking": latest is not None and latest.is_asking,
-        "active_run": None if latest is None or latest.is_over else latest.run,
+        "edited": edited,
+        "active_run": active_run and active_run.run,
+        # Without scripts; not where it would wipe what somebody fills in.
+        "looks_again": active_run and not active_run.is_asking and not edited,
         "sidebar": sidebar_for(request),
         "servers": servers,
         "tool_count": tool_count(servers),

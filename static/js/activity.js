@@ -71,7 +71,13 @@ class ActivityPane extends HTMLElement {
     this.#sum("[data-calls]", runs.length);
     this.#sum("[data-failed]", runs.filter((run) => run.node === "failed").length);
     this.#sum("[data-time]", duration(runs.reduce((sum, run) => sum + run.took, 0)));
-    this.querySelector("ol").replaceChildren(...runs.map((run, index) => item(run, index, runs)));
+    const list = this.querySelector("ol");
+    while (list.children.length > runs.length) list.lastElementChild.remove();
+    // An entry that is there is written anew, not exchanged: somebody may be at it.
+    for (const [index, run] of runs.entries()) {
+      const entry = list.children[index] ?? list.appendChild(clone("activity-item"));
+      show(entry, run, index, runs);
+    }
   }
 
   #sum(selector, value) {
@@ -92,10 +98,9 @@ function read(card) {
 }
 
 /** The bars follow each other: where each begins is the sum of those before it. */
-function item(run, index, runs) {
+function show(entry, run, index, runs) {
   const total = Math.max(1, runs.reduce((sum, each) => sum + each.took, 0));
   const before = runs.slice(0, index).reduce((sum, each) => sum + each.took, 0);
-  const entry = clone("activity-item");
   entry.dataset.node = run.node;
   entry.querySelector(".name").textContent = run.name;
   entry.querySelector(".took").textContent = run.time;
@@ -103,12 +108,11 @@ function item(run, index, runs) {
   const bar = entry.querySelector("rect");
   bar.setAttribute("x", Math.min(99, (100 * before) / total).toFixed(2));
   bar.setAttribute("width", Math.max(1, (100 * run.took) / total).toFixed(2));
-  entry.querySelector("a").addEventListener("click", (event) => {
+  entry.querySelector("a").onclick = (event) => {
     event.preventDefault();
     run.card.closest(".group")?.setAttribute("open", "");
     run.card.querySelector("summary").focus();
-  });
-  return entry;
+  };
 }
 
 customElements.define("activity-pane", ActivityPane);

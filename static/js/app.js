@@ -10,6 +10,7 @@ import "./copy-button.js";
 import "./follow-scroll.js";
 import "./live-status.js";
 import "./local-time.js";
+import "./message-edit.js";
 import "./question-card.js";
 import "./search.js";
 import "./server-picker.js";

@@ -158,12 +158,19 @@ class ChatComposer extends HTMLElement {
     this.box.focus();
   }
 
-  #stop(event) {
+  async #stop(event) {
     event.preventDefault();
     this.#stopped = this.#run;
-    this.#run?.stop();
+    this.#complain("");
     this.#showStop(false);
     this.box.focus();
+    try {
+      await this.#run?.stop();
+    } catch (error) {
+      this.#stopped = null;
+      this.#showStop(true);
+      this.#complain(`${t("The answer could not be stopped.")} ${error.message}`);
+    }
   }
 
   #watch(run) {

@@ -1,6 +1,7 @@
 // What was written and not sent, per person and conversation, in this browser only: the draft in
-// the box, and the message that waits for the answer to end. Each has the key under which it is
-// sent, so that the server takes it once, however often it is sent.
+// the box, and the message that waits for the answer to end; and per question, how it is changed.
+// Each has the key under which it is sent, so that the server takes it once, however often it is
+// sent.
 
 import { randomName } from "./dom.js";
 
@@ -9,6 +10,7 @@ const memory = new Map(); // Storage may be forbidden, or full: then it lives as
 
 export const drafts = shelf("draft");
 export const followUps = shelf("next");
+export const edits = shelf("edit");
 
 /** The same text sent again, because the answer to it got lost, is the same message. */
 export function keyed(text, kept) {
@@ -18,7 +20,7 @@ export function keyed(text, kept) {
 function shelf(kind) {
   const nameOf = (conversation) => `${kind}:${OWNER}:${conversation || "new"}`;
   return {
-    /** What is kept of this conversation: `{text, …}`, or null. */
+    /** What is kept of this conversation (of edits: this question): `{text, …}`, or null. */
     read: (conversation) => get(nameOf(conversation)),
     /** Keep `{text, …}`; without a text, nothing. */
     write: (conversation, kept) => set(nameOf(conversation), kept?.text ? kept : null),

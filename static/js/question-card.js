@@ -1,6 +1,6 @@
 // A question of a tool's server: its form is sent without leaving the page.
 
-import { runState } from "./api.js";
+import { ANSWER_MS, csrfToken, runState } from "./api.js";
 import { t } from "./words.js";
 
 class QuestionCard extends HTMLElement {
@@ -14,12 +14,15 @@ class QuestionCard extends HTMLElement {
     if (this.hasAttribute("aria-busy")) return;
     this.setAttribute("aria-busy", "true");
     const body = new FormData(form, event.submitter);
-    const options = { method: "POST", body, redirect: "manual", cache: "no-store" };
+    body.set("csrfmiddlewaretoken", csrfToken());
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const options = { method: "POST", body, redirect: "manual", cache: "no-store", signal };
     // Not form.action: the buttons have that name.
     const response = await fetch(form.getAttribute("action"), options).catch(() => null);
     if (response?.type === "opaqueredirect") return this.#follow();
+    const refused = response?.status === 400 && (await response.text().catch(() => ""));
     this.removeAttribute("aria-busy");
-    if (response?.status === 400) this.#show(await response.text());
+    if (refused) this.#show(refused);
     else this.#tell(form, t("The server could not be reached. What you wrote is kept; try again."));
   }
 

@@ -5,7 +5,7 @@ import { clone } from "./dom.js";
 import { Player } from "./player.js";
 
 class RunReplay extends HTMLElement {
-  #player = null;
+  #isPlaying = false;
 
   connectedCallback() {
     if (this.firstElementChild) return;
@@ -14,17 +14,18 @@ class RunReplay extends HTMLElement {
   }
 
   async #play() {
-    if (this.#player) return;
+    if (this.#isPlaying) return;
+    this.#isPlaying = true;
     try {
       const { url } = this.dataset;
-      this.#player = new Player(this.closest("run-stream"), url, await get(`${url}?after=0`));
-      await this.#player.play();
+      const page = await get(`${url}?after=0`);
+      await new Player(this.closest("run-stream"), url, page).play();
       this.querySelector("button").focus({ preventScroll: true });
     } catch (error) {
       this.querySelector(".problem").textContent = error.message;
       document.querySelector("[data-alert]")?.replaceChildren(error.message);
     } finally {
-      this.#player = null;
+      this.#isPlaying = false;
     }
   }
 }

@@ -1,8 +1,9 @@
 // Follows one run until it is over, across lost connections. Draws nothing itself.
 
 import { adopt } from "./adopt.js";
-import { fragment, post, runState } from "./api.js";
+import { fragment, insist, runState } from "./api.js";
 import { announce } from "./dom.js";
+import { QuietWatch } from "./quiet-watch.js";
 import { RunView } from "./run-view.js";
 
 const KINDS = [
@@ -10,14 +11,18 @@ const KINDS = [
   "approval_required", "approval_decided", "input_required", "input_given", "notice", "step_restarted", "done", "error",
 ];
 const RETRY_MS = [250, 1000, 2000, 4000, 8000];
+const TEXT = ["content", "reasoning"];
+const ENDS = ["done", "error"];
 const ACTIVE = ["queued", "running", "awaiting_approval"];
 
 class RunStream extends HTMLElement {
   #source = null;
   #view = null;
+  #line = 0; // Which connection it is: what was asked for an older one does not matter.
   #attempt = 0;
   #timer = 0;
-  #isFrozen = false;
+  #quiet = new QuietWatch(this, () => this.#lose());
+  #held = null; // What came since it was told to stop.
 
   get isActive() {
     return ACTIVE.includes(this.dataset.state);
@@ -39,13 +44,16 @@ class RunStream extends HTMLElement {
     this.#open();
   }
 
-  /** Freeze the text at once, and tell the server. */
+  /** Freeze the text at once, and tell the server. Rejects where it goes on, not being told. */
   async stop() {
-    this.#isFrozen = true;
+    this.#held = [];
+    this.#view.flush();
     try {
-      await post(`/api/runs/${this.dataset.run}/cancellations/`);
-    } catch {
-      this.#isFrozen = false;
+      await insist(`/api/runs/${this.dataset.run}/cancellations/`);
+    } catch (error) {
+      if (!this.isActive) return;
+      this.#thaw();
+      throw error;
     }
   }
 
@@ -61,10 +69,13 @@ class RunStream extends HTMLElement {
         else this.#receive(kind, Number(event.lastEventId), JSON.parse(event.data));
       });
     }
+    this.#quiet.begin();
   }
 
   #close() {
+    this.#line += 1;
     clearTimeout(this.#timer);
+    this.#quiet.end();
     this.#source?.close();
     this.#source = null;
   }
@@ -72,31 +83,52 @@ class RunStream extends HTMLElement {
   #receive(kind, id, data) {
     if (id <= Number(this.dataset.lastEventId)) return;
     this.#attempt = 0;
+    this.#quiet.heard();
     this.dataset.lastEventId = id;
-    const isText = kind === "content" || kind === "reasoning";
-    if (!(isText && this.#isFrozen)) this.#view.apply(kind, data);
-    announce(this, "run-event", { kind, data });
-    if (kind.startsWith("approval_")) this.dataset.state = this.#view.isAwaiting ? "awaiting_approval" : "running";
-    if (kind === "done" || kind === "error") this.#end(stateAfter(kind, data));
+    const isEnd = ENDS.includes(kind);
+    // What comes after text that is held back belongs below it.
+    const isHeld = this.#held?.length || (this.#held && TEXT.includes(kind));
+    if (isHeld && !isEnd) this.#held.push([kind, data]);
+    else this.#show(kind, data);
+    if (isEnd) this.#end(stateAfter(kind, data));
   }
 
-  async #end(state) {
+  #show(kind, data) {
+    this.#view.apply(kind, data);
+    announce(this, "run-event", { kind, data });
+    if (kind.startsWith("approval_")) this.dataset.state = this.#view.isAwaiting ? "awaiting_approval" : "running";
+  }
+
+  /** It was not stopped: what was held back is shown. */
+  #thaw() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const [kind, data] of held) this.#show(kind, data);
+  }
+
+  #end(state) {
     this.#close();
+    if (state !== "cancelled") this.#thaw();
     this.#view.finish();
     this.dataset.state = state;
-    const content = await fragment(`/runs/${this.dataset.run}/`).catch(() => null);
-    const stored = content?.querySelector("run-stream");
-    if (stored) adopt(this, stored, { isFrozen: this.#isFrozen });
-    // It has its number now, and can be edited.
-    const asked = this.closest("article")?.previousElementSibling;
-    if (stored && !asked.dataset.message) asked.replaceWith(content.querySelector('[data-role="user"]'));
-    announce(this, "run-changed", { run: this });
+    this.#adopt();
+  }
+
+  /** Put the server's rendering in place; once more later, where it cannot be had now. */
+  async #adopt(attempt = 0) {
+    const line = this.#line;
+    const content = await fragment(`/runs/${this.dataset.run}/`).catch(() => undefined);
+    if (line !== this.#line) return;
+    if (content === undefined) this.#timer = setTimeout(() => this.#adopt(attempt + 1), pause(attempt));
+    else if (content) adopt(this, content, { isFrozen: this.#held !== null });
+    const isLast = !this.closest("article").nextElementSibling;
+    if (attempt === 0 || (content && isLast)) announce(this, "run-changed", { run: this });
   }
 
   /** We reopen it ourselves: browsers give up for good on some answers, and wait 3 s on others. */
   #lose() {
     this.#close();
-    const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)];
+    const wait = pause(this.#attempt);
     this.#attempt += 1;
     this.#timer = setTimeout(() => this.#retry(), wait);
     announce(this, "connection-lost", { wait, retry: () => this.#retry() });
@@ -104,16 +136,22 @@ class RunStream extends HTMLElement {
 
   async #retry() {
     this.#close();
+    const line = this.#line;
     try {
       const run = await runState(this.dataset.run);
+      if (line !== this.#line) return;
       const isAllHere = run && run.last_event_id === Number(this.dataset.lastEventId);
       if (run === null) this.#end("interrupted");
       else if (isAllHere && !ACTIVE.includes(run.status)) this.#end(run.status);
       else this.#open();
     } catch {
-      if (this.isConnected) this.#lose();
+      if (line === this.#line) this.#lose();
     }
   }
+}
+
+function pause(attempt) {
+  return RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)];
 }
 
 function stateAfter(kind, data) {

@@ -10,6 +10,8 @@ export class RunView {
   #question;
   #step = 0;
   #writer = null;
+  #asked = new Map(); // How often for each question: an older answer does not replace a newer one.
+  #isOver = false;
 
   /** `question` gives the entry of an "input" or "approval" by its id: else the server draws it. */
   constructor(rail, question = fetchQuestion) {
@@ -67,8 +69,14 @@ export class RunView {
     this.#showWork();
   }
 
+  /** All that has come so far is to be seen now. */
+  flush() {
+    this.#writer?.flush();
+  }
+
   /** The run is over: nothing moves any more. */
   finish() {
+    this.#isOver = true;
     this.#rest();
     for (const card of this.#rail.querySelectorAll("tool-card")) card.rest();
     this.#rail.querySelector("[data-working]")?.remove();
@@ -118,9 +126,13 @@ export class RunView {
 
   /** A question, of a server or of ours before a call, and what became of it. */
   async #ask(what, id, call) {
+    const turn = (this.#asked.get(id) ?? 0) + 1;
+    this.#asked.set(id, turn);
     const entry = await this.#question(id, what);
     const card = this.#card(call)?.closest("li");
-    if (!entry || !card) return;
+    if (!entry || !card || turn !== this.#asked.get(id)) return;
+    // It was asked for before the end, and is as it was then.
+    if (this.#isOver && entry.querySelector('question-card[data-state="open"]')) return;
     entry.dataset.step = card.dataset.step;
     const old = this.#rail.querySelector(`question-card[data-${what}="${CSS.escape(id)}"]`)?.closest("li");
     const hadFocus = old?.contains(document.activeElement);
@@ -160,6 +172,7 @@ export class RunView {
 
   /** While nothing else moves, a line says that we are still at it. */
   #showWork() {
+    if (this.#isOver) return;
     const moving = '[data-node="running"]:not([data-working]), [data-node="waiting"]:has(tool-card, question-card)';
     const isMoving = this.#writer || this.#rail.querySelector(moving);
     const line = this.#rail.querySelector(":scope > [data-working]");

@@ -4,7 +4,8 @@
 import { closeDrawer } from "./sidebar.js";
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.defaultPrevented) return;
+  // Browsers that fill in a field tell of keys that have no name.
+  if (event.isComposing || event.defaultPrevented || !event.key) return;
   if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     document.querySelector(".side .new").click();

@@ -1,5 +1,7 @@
 // The WebSocket that tells which of my conversations moved. The page works without it.
 
+import { get } from "./api.js";
+
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000];
 const NOT_SIGNED_IN = 4401;
 let attempt = 0;
@@ -12,8 +14,9 @@ export function openSocket() {
     attempt = 0;
   });
   socket.addEventListener("message", (event) => tell("conversation-moved", JSON.parse(event.data)));
-  socket.addEventListener("close", (event) => {
-    if (event.code === NOT_SIGNED_IN) return;
+  socket.addEventListener("close", async (event) => {
+    // Another tab has signed out, or in anew: asking leads to the sign-in page, or we go on.
+    if (event.code === NOT_SIGNED_IN) await get("/api/conversations/").catch(() => null);
     setTimeout(openSocket, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
     attempt += 1;
   });

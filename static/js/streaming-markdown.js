@@ -1,7 +1,11 @@
 // Draws an answer while it is written. Blocks that can no longer change are drawn once and left
-// alone; only the open end is parsed again, once per frame.
+// alone; only the open end is parsed again: once per frame, or less often where it is long.
 
 import { markdown } from "./markdown.js";
+
+const RESTS = 4; // For as many times what a frame took, the page is free for other things.
+const LONGEST_REST_MS = 1000;
+const LINE_END = /\r\n?|\n/g; // As the parser has it.
 
 export class StreamingMarkdown {
   #element;
@@ -11,6 +15,7 @@ export class StreamingMarkdown {
   #references = {}; // Link definitions found so far; the first of a name wins.
   #tail = [];
   #frame = 0;
+  #restsUntil = 0;
 
   constructor(element, text = "") {
     this.#element = element;
@@ -27,7 +32,7 @@ export class StreamingMarkdown {
 
   append(text) {
     this.#text += text;
-    this.#frame ||= requestAnimationFrame(() => this.#draw());
+    this.#soon();
   }
 
   /** Draw what is waiting now. */
@@ -40,6 +45,26 @@ export class StreamingMarkdown {
   finish() {
     this.flush();
     if (this.#text.includes("]:")) this.#element.replaceChildren(...render(this.#text, {}));
+  }
+
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => this.#drawUnlessResting());
+  }
+
+  #drawUnlessResting() {
+    this.#frame = 0;
+    const began = performance.now();
+    if (began < this.#restsUntil) {
+      this.#soon();
+      return;
+    }
+    this.#draw();
+    // After the frame: the page's layout is most of what a long table costs.
+    this.#restsUntil = Infinity;
+    setTimeout(() => {
+      const now = performance.now();
+      this.#restsUntil = now + Math.min(RESTS * (now - began), LONGEST_REST_MS);
+    });
   }
 
   #draw() {
@@ -77,14 +102,11 @@ function render(text, references) {
 
 /** Where the last block but one ends: before it nothing can change any more. 0 if nowhere. */
 function lastCut(text) {
-  // The parser counts lines after making CR LF and CR one character; so do we.
-  if (text.includes("\r")) return 0;
-  const blocks = markdown
-    .parse(text, {})
-    .filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
+  const tokens = [];
+  markdown.block.parse(text.replace(LINE_END, "\n"), markdown, {}, tokens);
+  const blocks = tokens.filter((token) => token.level === 0 && token.nesting >= 0 && token.map);
   if (blocks.length < 2) return 0;
-  const lines = blocks.at(-2).map[1];
-  let cut = 0;
-  for (let line = 0; line < lines; line += 1) cut = text.indexOf("\n", cut) + 1;
-  return cut;
+  const [, lines] = blocks.at(-2).map;
+  const end = [...text.matchAll(LINE_END)][lines - 1];
+  return end.index + end[0].length;
 }

@@ -18,6 +18,11 @@ export class TextWriter {
     this.#stream.append(text);
   }
 
+  /** Draw what has come so far. */
+  flush() {
+    this.#stream.flush();
+  }
+
   finish() {
     this.#stream.finish();
     this.#element.classList.remove("writing");

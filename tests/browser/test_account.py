@@ -1,10 +1,14 @@
 """The account page in a browser."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, expect
 
+from chat.models import Session
 from tests.browser.conftest import NewContext
-from tests.browser.steps import ask_to_the_end, sideways
+from tests.browser.steps import ask_to_the_end, side, sideways
+from tests.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -49,3 +53,42 @@ async def test_what_is_chosen_once_holds_everywhere(page: Page, new_context: New
     await appearance.get_by_role("button", name="Save").click()
     await expect(small.locator("html")).to_have_attribute("data-theme", "light")
     await expect(small.get_by_label("Default system prompt")).to_have_value("Answer in rhyme.")
+
+
+@pytest.mark.slow
+async def test_who_signs_out_in_one_tab_is_signed_out_in_all(new_context: NewContext) -> None:
+    page = await (await new_context(may_complain_of="status of 401")).new_page()
+    await page.goto("/")
+    await ask_to_the_end(page, "[[text For my eyes only.]]")
+    other = await page.context.new_page()
+    await other.goto("/")
+
+    await other.get_by_role("button", name="Sign out").click()
+
+    # Who reads is looked at every 15 s.
+    await page.wait_for_url("**/accounts/login/?next=%2Fc%2F*", timeout=30_000)
+    await expect(page.get_by_text("For my eyes only.")).to_have_count(0)
+
+
+@pytest.mark.slow
+async def test_who_signs_in_anew_in_one_tab_stays_in_all(
+    new_context: NewContext, alice: Person
+) -> None:
+    page = await (await new_context()).new_page()
+    await page.goto("/")
+    await ask_to_the_end(page, "[[text Hi.]]")
+    await page.evaluate("() => { window.isSame = true; }")
+    other = await page.context.new_page()
+    await page.context.clear_cookies(name="sessionid")
+    await other.goto("/")
+    await other.fill("[name=username]", alice.username)
+    await other.fill("[name=password]", alice.password)
+    await other.keyboard.press("Enter")
+    await other.wait_for_url("**/")
+
+    async with page.expect_event("websocket", timeout=30_000):
+        await asyncio.to_thread(Session.objects.filter(session_key=alice.session_cookie).delete)
+
+    await ask_to_the_end(other, "[[text A whisper.]]")
+    await expect(side(page).get_by_text("A whisper.")).to_be_visible()
+    assert await page.evaluate("isSame")

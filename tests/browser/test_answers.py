@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.steps import (
@@ -21,6 +21,7 @@ from tests.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+THREE = "".join(f'[[call echo {{"text": "{n}"}}]]' for n in range(3)) + "[[then]]"
 ECHO = '[[text Let me see.]][[call echo {"text": "grey seals"}]][[then]][[text They *swim*.]]'
 
 
@@ -82,6 +83,32 @@ async def test_three_successes_fold_once_the_answer_is_finished(page: Page) -> N
 
     await expect(run.locator(".group > summary")).to_contain_text("Used 3 tools")
     await expect(run.locator("[data-tool-run]")).to_have_count(3)
+
+
+async def test_nothing_folds_under_somebody_who_reads_it(page: Page) -> None:
+    run = await ask(page, f"{THREE}[[tokens 200 delay 10]]")
+    await has_text(run, "t9")
+
+    calls = (await shown(run))[:3]
+
+    await run.locator("[data-tool-run] > summary").nth(1).click()
+    await ended(run)
+
+    assert await shown(run) == [*calls, "text"]
+    opened = run.locator("[data-tool-run]").nth(1)
+    await expect(opened).to_have_attribute("open", "")
+    await expect(opened.locator("summary").first).to_be_focused()
+
+
+async def test_nothing_folds_under_somebody_who_stops_it(page: Page) -> None:
+    run = await ask(page, f"{THREE}{TOKENS}")
+    await has_text(run, "t9")
+    calls = (await shown(run))[:3]
+
+    await stop_button(page).click()
+    await ended(run, "cancelled")
+
+    assert await shown(run) == [*calls, "text", "Stopped"]
 
 
 async def test_stop_freezes_the_text_and_keeps_it(page: Page) -> None:
@@ -224,7 +251,15 @@ STANDS_STILL = """() => new Promise((resolve) => {
   };
   look();
 })"""
+# The entries of an answer: a call by its id, a line by its words.
+SHOWN = """(all) => all.map((entry) => entry.querySelector("[data-tool-run]")?.dataset.toolRun
+  ?? (entry.querySelector("[data-content]") ? "text" : entry.innerText))"""
 DISTANCE_TO_END = "(log) => log.scrollHeight - log.scrollTop - log.clientHeight"
+
+
+async def shown(run: Locator) -> list[str]:
+    entries: list[str] = await run.locator(".rail > li").evaluate_all(SHOWN)
+    return entries
 
 
 async def scrolled(page: Page) -> float:

@@ -10,13 +10,17 @@ from playwright.async_api import Locator, Page, expect
 
 from chat.models import Session
 from tests.browser.conftest import NewContext
-from tests.browser.steps import ask, ended, side, stop_button
+from tests.browser.steps import TOKENS, ask, ended, side, stop_button
+from tests.browser.test_composer import hold
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIPE = '[[call wipe {"path": "/a <b>", "force": true}]][[then]][[text Done.]]'
+CARDS = re.compile(r"/tool-runs/[^/]+/approval/$")
+# What has come is drawn by then.
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 REFUSED = "status of 40"
 
 
@@ -143,6 +147,44 @@ async def test_stopped_nobody_is_asked_any_more(page: Page, calls: list[Any]) ->
     assert not calls
 
 
+async def test_a_card_that_comes_after_the_end_changes_nothing(page: Page) -> None:
+    held = await hold(page, CARDS)
+    run = await ask(page, WIPE)
+    first = await held()
+    answer = await first.fetch()
+    await stop_button(page).click()
+    await ended(run, "cancelled")
+    await expect(card_on(page)).to_contain_text("Not decided.")
+
+    async with page.expect_response(CARDS):
+        await first.fulfill(response=answer)
+    await page.evaluate(FRAMES)
+
+    await expect(card_on(page)).to_contain_text("Not decided.")
+    await expect(card_on(page).get_by_role("button")).to_have_count(0)
+    await expect(run.locator("[data-working]")).to_have_count(0)
+
+
+async def test_an_older_card_does_not_replace_a_newer_one(page: Page) -> None:
+    held = await hold(page, CARDS)
+    run = await ask(page, f"{WIPE.partition('[[then]]')[0]}[[then]][[stall]]")
+    first = await held()
+    answer = await first.fetch()
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await button(other, "Allow").click()
+    await (await held()).continue_()
+    await expect(card_on(page)).to_contain_text("You allowed it.")
+
+    async with page.expect_response(CARDS):
+        await first.fulfill(response=answer)
+    await page.evaluate(FRAMES)
+
+    await expect(card_on(page)).to_contain_text("You allowed it.")
+    await stop_button(page).click()
+    await ended(run, "cancelled")
+
+
 async def test_without_scripts_the_form_does_the_same(
     new_context: NewContext, alice: Person, calls: list[Any]
 ) -> None:
@@ -162,6 +204,30 @@ async def test_without_scripts_the_form_does_the_same(
             break
         await page.reload()
     await expect(card_on(page)).to_contain_text("You allowed it.")
+    assert len(calls) == 1
+
+
+async def test_who_signs_in_anew_in_another_tab_decides_and_stops_in_this_one(
+    page: Page, new_context: NewContext, alice: Person, calls: list[Any]
+) -> None:
+    await ask(page, WIPE)
+    await expect(button(page, "Allow")).to_be_visible()
+    # Signed out in between, whatever this page asks for then would lead it to sign in.
+    anew = await new_context(session=None)
+    tab = await anew.new_page()
+    await tab.goto("/")
+    await tab.fill("[name=username]", alice.username)
+    await tab.fill("[name=password]", alice.password)
+    await tab.keyboard.press("Enter")
+    await tab.wait_for_url("**/")
+    await page.context.add_cookies(await anew.cookies())  # type: ignore[arg-type]
+
+    await button(page, "Allow").click()
+    await ended(page.locator("[data-run]"))
+    run = await ask(page, TOKENS)
+    await stop_button(page).click()
+
+    await ended(run, "cancelled")
     assert len(calls) == 1
 
 

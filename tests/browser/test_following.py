@@ -86,6 +86,20 @@ async def test_an_answer_is_told_in_three_sentences_and_a_failure_in_one(page: P
         assert box["width"] <= 1
 
 
+async def test_the_end_of_an_answer_leaves_the_question_as_it_is_used(page: Page) -> None:
+    run = await ask(page, "[[tokens 100 delay 10]]")
+    await has_text(run, "t9")
+    asked = page.locator('[data-role="user"]')
+    await asked.get_by_role("button", name="Copy").focus()
+    await asked.locator(".said").evaluate("(said) => getSelection().selectAllChildren(said)")
+
+    await ended(run)
+
+    await expect(asked.get_by_role("button", name="Edit")).to_be_visible()
+    await expect(asked.get_by_role("button", name="Copy")).to_be_focused()
+    assert await page.evaluate("getSelection().toString()") == "[[tokens 100 delay 10]]"
+
+
 async def test_what_began_while_nothing_was_announced_is_there_afterwards(
     new_context: NewContext, alice: Person
 ) -> None:

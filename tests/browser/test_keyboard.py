@@ -92,3 +92,13 @@ async def test_the_short_way_leads_to_the_box_in_mid_answer(page: Page) -> None:
     await page.go_back()
     await expect(run).to_be_visible()
     assert loads == []
+
+
+async def test_a_field_that_the_browser_fills_in_is_no_shortcut(page: Page) -> None:
+    search = page.get_by_role("searchbox", name="Search chats")
+
+    # Such events have no key. What they make a script throw fails the test.
+    await search.evaluate("(it) => it.dispatchEvent(new Event('keydown', { bubbles: true }))")
+
+    await search.press("Control+k")
+    await expect(page.get_by_role("textbox", name="Message")).to_be_focused()

@@ -42,12 +42,13 @@ async def test_hostile_text_runs_nothing(page: Page) -> None:
     assert not [url for url in requests if "elsewhere" in url]
 
 
-async def test_the_browser_draws_what_the_server_draws(page: Page) -> None:
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_the_browser_draws_what_the_server_draws(page: Page, line_end: str) -> None:
     text = (
         "# One\n\nfoo [link][l] and ~~gone~~\n\n- a\n- b\n\n  more\n\n1. x\n2. y\n\n> q\nlazy\n\n"
         "| a | b |\n|:-:|--:|\n| 1 | 2 |\n\n    indented\n\n```\nplain & <b>\n```\n\nHead\n---\n\n"
         "***\n![p](https://x.example/p.png)\n\n[l]: https://x.example/ 'T'\n\nlast `one`"
-    )
+    ).replace("\n", line_end)
     await page.evaluate(
         """async (text) => {
           const { StreamingMarkdown } = await import("/static/js/streaming-markdown.js");
@@ -80,6 +81,56 @@ async def test_the_browser_draws_what_the_server_draws(page: Page) -> None:
     assert stored == whole
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_a_block_that_is_complete_is_drawn_once(page: Page, line_end: str) -> None:
+    is_same = await page.evaluate(
+        """async (text) => {
+          const { StreamingMarkdown } = await import("/static/js/streaming-markdown.js");
+          const element = document.createElement("div");
+          const stream = new StreamingMarkdown(element, text);
+          const [first] = element.children;
+          stream.append("Three.");
+          stream.finish();
+          return first === element.children[0] && element.textContent.trim().endsWith("Three.");
+        }""",
+        f"One.{line_end}{line_end}Two.{line_end}{line_end}",
+    )
+
+    assert is_same
+
+
+# A table that takes a while to draw: how long the page was free after each time.
+SLOW_TABLE = """async () => {
+  const { StreamingMarkdown } = await import("/static/js/streaming-markdown.js");
+  const element = document.querySelector(".log");
+  const rests = [];
+  let drawn = 0;
+  element.append = (...nodes) => {
+    const began = performance.now();
+    if (drawn) rests.push(began - drawn);
+    while (performance.now() - began < 50);
+    Element.prototype.append.apply(element, nodes);
+    drawn = performance.now();
+  };
+  const stream = new StreamingMarkdown(element);
+  stream.append("| n |\\n|---|\\n");
+  for (let row = 0; row < 100; row += 1) {
+    stream.append(`| ${row} |\\n`);
+    await new Promise(requestAnimationFrame);
+  }
+  return rests;
+}"""
+
+
+async def test_what_takes_long_to_draw_leaves_time_for_other_things(page: Page) -> None:
+    rests = await page.evaluate(SLOW_TABLE)
+
+    # Now and then while it is written, and the rest of it without another word.
+    assert rests
+    assert min(rests) >= 4 * 50
+    await expect(page.locator(".log tr")).to_have_count(101)
+
+
 @pytest.mark.parametrize("text", ["[[text Plain.]]", "[[tokens 300 delay 10]]"])
 async def test_everything_works_without_javascript(new_context: NewContext, text: str) -> None:
     page = await (await new_context(java_script_enabled=False)).new_page()
@@ -92,6 +143,23 @@ async def test_everything_works_without_javascript(new_context: NewContext, text
     await expect(page.locator('[data-role="user"] [data-content]')).to_have_text(text)
     await expect(page.locator('[data-state="completed"]')).to_be_visible(timeout=30_000)
     await expect(page.locator('[data-role="assistant"] [data-content]')).to_be_visible()
+
+
+async def test_without_javascript_nothing_is_written_that_would_be_wiped(
+    new_context: NewContext,
+) -> None:
+    page = await (await new_context(java_script_enabled=False)).new_page()
+    await page.goto("/")
+    box = page.get_by_role("textbox", name="Message")
+    await box.fill('[[call slow {"seconds": 30, "steps": 3}]]')
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(page.locator(".box noscript > span")).to_be_visible()
+    await expect(box).to_be_hidden()
+    await page.get_by_role("button", name="Stop").click()
+
+    await expect(page.locator("[data-run]")).to_have_attribute("data-state", "cancelled")
+    await expect(box).to_be_visible()
 
 
 async def test_stop_works_without_javascript(new_context: NewContext) -> None:
@@ -144,6 +212,22 @@ async def test_activity_lists_the_tool_runs_and_leads_to_them(page: Page) -> Non
     await page.keyboard.press("Enter")
     await pane.get_by_role("link", name="echo").click()
     await expect(pane).to_be_hidden()
+    await expect(page.locator('[data-tool="echo"] summary')).to_be_focused()
+
+
+async def test_activity_keeps_the_focus_while_tools_run(new_context: NewContext) -> None:
+    page = await (await new_context(viewport={"width": 1600, "height": 900})).new_page()
+    await page.goto("/")
+    calls = '[[call echo {"text": "a"}]][[then]][[call slow {"seconds": 1, "steps": 5}]]'
+    run = await ask(page, f"{calls}[[then]][[text ok]]")
+    link = page.locator("#activity li a").first
+    await link.focus()
+
+    await expect(page.locator("#activity li")).to_have_count(2)
+    await ended(run)
+
+    await expect(link).to_be_focused()
+    await page.keyboard.press("Enter")
     await expect(page.locator('[data-tool="echo"] summary')).to_be_focused()
 
 

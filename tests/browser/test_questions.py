@@ -144,6 +144,34 @@ async def test_what_does_not_fit_is_told_beside_its_field(page: Page) -> None:
     await expect(card).to_have_attribute("data-state", "accept")
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+async def test_numbers_and_moments_are_sent_as_they_were_proposed(
+    new_context: NewContext, asking_row: MCPServer, locale: str
+) -> None:
+    page = await (await new_context(locale=locale)).new_page()
+    await page.goto("/")
+    box = page.locator("#ask")
+    await box.fill("[[call meet {}]][[then]][[text Done.]]")
+    await box.press("Enter")
+    card = page.locator("question-card")
+
+    await expect(card.get_by_label("Begins (UTC)")).to_have_value("2026-05-01T10:00:30")
+    await card.get_by_label("Hours").press("Enter")
+
+    sent = '{"hours":1.5,"begins":"2026-05-01T10:00:30+00:00"}'
+    await expect(page.locator("[data-result]")).to_have_text(sent)
+
+
+async def test_a_moment_is_sent_with_its_seconds_and_its_offset(page: Page) -> None:
+    await ask(page, "[[call meet {}]][[then]][[text Done.]]")
+    card = page.locator("question-card")
+
+    await card.get_by_label("Begins").fill("2026-05-02T09:15")
+    await card.get_by_role("button", name="Send").click()
+
+    await expect(page.locator("[data-result]")).to_contain_text('"2026-05-02T09:15:00+00:00"')
+
+
 async def test_a_question_survives_a_reload_and_may_be_declined(page: Page) -> None:
     await ask(page, BOOK)
     await expect(page.locator('question-card[data-state="open"]')).to_be_visible()

@@ -78,6 +78,20 @@ async def test_an_answer_is_played_again_and_is_what_it_was(page: Page) -> None:
     assert await run.inner_html() == whole
 
 
+async def test_a_double_press_plays_it_once(page: Page) -> None:
+    run = await ask_to_the_end(page, STORY)
+    await run.locator("details.about summary").click()
+    whole = await run.inner_html()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    await run.get_by_role("button", name="Replay").dblclick()
+    await run.get_by_role("button", name="Stop replay").click()
+
+    assert len(asked) == 1
+    assert await run.inner_html() == whole
+
+
 AFTER_SOME_FRAMES = """() => new Promise((resolve) => {
   let frames = 0;
   const look = () => (++frames > 20 ? resolve(true) : requestAnimationFrame(look));

@@ -9,6 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.steps import ask, ask_to_the_end, ended, has_text, stop_button, write
+from tests.people import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PICTURES = os.environ.get("PICTURES", "")
@@ -89,14 +90,19 @@ async def test_an_edit_in_mid_answer_is_refused_and_other_tabs_follow(
     await ask_to_the_end(page, "[[text One.]]")
     other = await page.context.new_page()
     await other.goto(page.url)
+    draft = other.locator("textarea#ask")
+    await draft.fill("a draft")
     await press(other.get_by_role("button", name="Edit"))
-    await other.get_by_label("Your message, changed").fill("[[text Other.]]")
+    changed = other.get_by_label("Your message, changed")
+    await changed.fill("[[text Other.]]")
     run = await ask(page, "[[tokens 2000 delay 10]]")
     await has_text(run, "t3")
 
     await press(other.get_by_role("button", name="Ask again"))
     await expect(other.get_by_role("alert").filter(has_text="still in progress")).to_be_visible()
-    await expect(other.locator("textarea#ask")).to_have_value("[[text Other.]]")
+    await expect(changed).to_have_value("[[text Other.]]")
+    await draft.press("!")
+    await expect(draft).to_have_value("a draft!")
     await press(stop_button(page))
     await ended(run, "cancelled")
 
@@ -104,6 +110,43 @@ async def test_an_edit_in_mid_answer_is_refused_and_other_tabs_follow(
     await press(page.get_by_role("button", name="Regenerate").first)
     await expect(other.get_by_text("2/2")).to_be_visible()
     await expect(other.locator("[data-run]")).to_have_count(1)
+
+
+async def test_a_changed_question_is_kept_until_it_is_asked(
+    new_context: NewContext, alice: Person
+) -> None:
+    page = await (await new_context(may_complain_of="status of 401")).new_page()
+    await page.goto("/")
+    await ask_to_the_end(page, "[[text One.]]")
+    url, edit = page.url, page.get_by_role("button", name="Edit")
+    changed = page.get_by_label("Your message, changed")
+
+    # Over a reload, and the sign-in.
+    await press(edit)
+    await changed.fill("[[text Do not lose me]]")
+    await page.reload()
+    await expect(changed).to_have_value("[[text Do not lose me]]")
+    await page.context.clear_cookies(name="sessionid")
+    await press(page.get_by_role("button", name="Ask again"))
+    await page.wait_for_url("**/accounts/login/**")
+    await page.fill("[name=username]", alice.username)
+    await page.fill("[name=password]", alice.password)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(url)
+    await press(edit)
+    await expect(changed).to_have_value("[[text Do not lose me]]")
+    await press(page.get_by_role("button", name="Ask again"))
+    await has_text(page.locator("[data-run]"), "Do not lose me")
+    await ended(page.locator("[data-run]"))
+
+    # Then, and where one cancels, the question is again what it was.
+    await press(page.get_by_role("button", name="Previous version"))
+    await press(edit)
+    await expect(changed).to_have_value("[[text One.]]")
+    await changed.fill("[[text Never mind.]]")
+    await press(page.get_by_role("link", name="Cancel"))
+    await press(edit)
+    await expect(changed).to_have_value("[[text One.]]")
 
 
 async def test_without_scripts_it_is_the_same(

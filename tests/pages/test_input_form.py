@@ -80,3 +80,34 @@ def test_what_a_browser_sends_becomes_what_the_schema_wants() -> None:
     assert [field.kind for field in fields_of(asked)] == [
         *("number", "number", "number", "checkbox", "choices", "text")
     ]
+
+
+@pytest.mark.parametrize(
+    ("default", "shown"),
+    [
+        ("2026-05-01T12:00:30+02:00", "2026-05-01T10:00:30"),
+        ("2026-05-01T10:00:00.25Z", "2026-05-01T10:00:00"),
+        ("2026-05-01", "2026-05-01T00:00:00"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("tomorrow", "tomorrow"),
+        (7, "7"),
+    ],
+)
+def test_a_moment_is_shown_in_utc_and_what_is_none_as_it_is(default: Any, shown: str) -> None:
+    [field] = fields_of(schema(at={"type": "string", "format": "date-time", "default": default}))
+
+    assert (field.label, field.written) == ("at (UTC)", shown)
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ("2026-05-01T10:00", "2026-05-01T10:00:00+00:00"),
+        ("2026-05-01T12:00:30+02:00", "2026-05-01T10:00:30+00:00"),
+        ("tomorrow", "tomorrow"),
+    ],
+)
+def test_a_moment_is_sent_as_rfc_3339_wants_it(sent: str, taken: str) -> None:
+    asked = schema(at={"type": "string", "format": "date-time"})
+
+    assert content_of(asked, {"field-at": [sent]}) == {"at": taken}

@@ -1,9 +1,12 @@
 """What chat.markdown lets through, and what not, whatever a model writes."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from chat import highlight
+from chat.highlight import LANGUAGES, MAX_CHARACTERS, Colours
 from chat.markdown import render
 
 HOSTILE = [
@@ -105,6 +108,28 @@ def test_an_unknown_or_missing_language_is_never_guessed() -> None:
     for language in ("", "no-such-language"):
         html = render(f"```{language}\ndef f(): pass\n```")
         assert '<span class="k">' not in html
+
+
+def test_every_known_language_has_its_colours() -> None:
+    for language in LANGUAGES:
+        assert Colours().html("x = 1", language) is not None, language
+
+
+def test_a_long_piece_of_real_code_is_coloured() -> None:
+    code = (Path(highlight.__file__).read_text() * 5)[:MAX_CHARACTERS]
+
+    assert Colours().html(code, "python") is not None
+
+
+@pytest.mark.parametrize(("language", "unit"), [("java", "a\n"), ("javascript", ".a")])
+def test_code_made_to_be_slow_is_shown_without_colours(language: str, unit: str) -> None:
+    """Each block would take seconds, for everybody who opens that page."""
+    block = f"```{language}\n{unit * 9_000}\n```\n\n"
+
+    html = render(block * 50)
+
+    assert html.count("<pre") == 50
+    assert "<span class=" not in html
 
 
 def test_a_table_is_aligned_by_class() -> None:

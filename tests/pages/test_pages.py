@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from django.conf import settings
 
 from chat.models import AgentRun, Conversation
 from chat.views.shown import shown_runs
@@ -29,6 +30,17 @@ def test_who_is_not_signed_in_is_sent_to_sign_in(alice: Person) -> None:
     assert response.headers["Location"] == "/accounts/login/?next=/%3Fmessage%3Dhi"
 
 
+def test_who_was_signed_out_meanwhile_is_led_back_to_the_conversation(
+    browser: httpx.Client,
+) -> None:
+    chat = browser.post("/c/", data={"message": "[[text Hello.]]"}).headers["Location"]
+    del browser.cookies[settings.SESSION_COOKIE_NAME]
+
+    led = [browser.post(url).headers["Location"] for url in (f"{chat}messages/", "/c/")]
+
+    assert led == [f"/accounts/login/?next={chat}", "/accounts/login/?next=/"]
+
+
 def test_a_form_starts_a_conversation_and_leads_to_it(browser: httpx.Client) -> None:
     response = browser.post("/c/", data={"message": "[[text Hello.]]"})
 
@@ -42,7 +54,14 @@ def test_a_running_answer_has_a_page_that_refreshes_itself(browser: httpx.Client
     response = browser.post("/c/", data={"message": '[[call slow {"seconds": 20, "steps": 2}]]'})
     page = browser.get(response.headers["Location"]).text
 
-    assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page
+    looks_again = '<noscript><meta http-equiv="refresh" content="3"></noscript>'
+    assert looks_again in page
+    # It would wipe what somebody writes there.
+    edit = re.search(r'name="edit" value="(\d+)"', page)
+    assert edit
+    changed = browser.get(response.headers["Location"], params={"edit": edit[1]}).text
+    assert 'name="replaces"' in changed
+    assert looks_again not in changed
     assert 'data-state="running"' in page
     stop = re.search(r'formaction="(/runs/[^"]+/cancellations/)"', page)
     assert stop

@@ -20,13 +20,26 @@ class Booking(BaseModel):
     window: bool = Field(title="At the window", default=False)
 
 
+class Meeting(BaseModel):
+    hours: float = Field(title="Hours", default=1.5)
+    begins: str = Field(
+        title="Begins",
+        default="2026-05-01T12:00:30+02:00",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
+def ask_for_meeting() -> Elicit[Meeting]:
+    return Elicit("When shall we meet?", Meeting)
+
+
 def ask_for_booking(day: str) -> Elicit[Booking]:
     return Elicit(f"Whom shall I book for {day}?", Booking)
 
 
 class AskingMCPServer(ScriptedMCPServer):
-    """`book` asks with a form; `confirm` asks to open an address (2025 only), `gated` refuses
-    to work before that.
+    """`book` and `meet` ask with a form; `confirm` asks to open an address (2025 only), `gated`
+    refuses to work before that.
     """
 
     def _application(self) -> MCPServer:
@@ -39,6 +52,13 @@ class AskingMCPServer(ScriptedMCPServer):
             if isinstance(booking, AcceptedElicitation):
                 return f"Booked for {day}: {booking.data.model_dump_json()}"
             return f"Not booked: {booking.action}"
+
+        @server.tool(description="Find a time.")
+        async def meet(
+            meeting: Annotated[ElicitationResult[Meeting], Resolve(ask_for_meeting)],
+        ) -> str:
+            is_given = isinstance(meeting, AcceptedElicitation)
+            return meeting.data.model_dump_json() if is_given else meeting.action
 
         @server.tool(description="Have the person confirm something elsewhere.")
         async def confirm(context: Context, url: str) -> str:
