@@ -9,11 +9,16 @@ def main() -> None:
     # Here and not above: a Ctrl-C while Django loads is as quiet as a later one.
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, ProgrammingError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"Configuration: {error}")
+    except (OperationalError, ProgrammingError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"The database is away, or not set up (manage.py setup): {error}")
 
 
 if __name__ == "__main__":

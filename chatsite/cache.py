@@ -1,17 +1,23 @@
 """Django's cache where there is a Redis: shared by all processes.
 
 While Redis is away each process keeps its own: limits then hold per process, and nobody is kept
-from signing in.
+from signing in. It is asked again every few seconds: each question to one that is silent takes 2 s.
 """
 
 import logging
+import time
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
-from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+AWAY_SECONDS = 5
+
+
+# Of all threads: each has a cache object of its own.
+_away = {"until": 0.0}
 
 
 class SharedCache(RedisCache):
@@ -20,11 +26,13 @@ class SharedCache(RedisCache):
         self._own = LocMemCache("while Redis is away", {})
 
     def _either(self, what: str, *args: Any, **options: Any) -> Any:
-        try:
-            return getattr(super(), what)(*args, **options)
-        except RedisError as error:
-            logger.warning("Redis is away, so this process counts by itself: %s", error)
-            return getattr(self._own, what)(*args, **options)
+        if time.monotonic() >= _away["until"]:
+            try:
+                return getattr(super(), what)(*args, **options)
+            except Exception as error:  # What is no Redis may answer anything.
+                logger.warning("Redis is away, so this process counts by itself: %s", error)
+                _away["until"] = time.monotonic() + AWAY_SECONDS
+        return getattr(self._own, what)(*args, **options)
 
     def add(self, *args: Any, **options: Any) -> Any:
         return self._either("add", *args, **options)

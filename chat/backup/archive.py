@@ -3,6 +3,8 @@
 What the manifest names must be there in full, else nothing of it is taken in.
 """
 
+import errno
+import fcntl
 import hmac
 import json
 import os
@@ -24,10 +26,16 @@ from chat.backup.tables import Migration, last_migrations, one_moment, stored, t
 FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = "files/"
+# What disks without hard links say, as those of memory sticks and of shares of Windows.
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class NoBackup(Exception):
     """Why a file cannot be restored."""
+
+
+class NothingThere(Exception):
+    """The database was never set up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,25 +54,48 @@ class Manifest:
 def write(path: Path) -> Manifest:
     """Everything there is, as of one moment. Nobody but its owner may read the file.
 
-    `path` is there only once it is complete. Raises OSError, NewerDatabase.
+    `path` is there only once it is complete. Raises OSError, NewerDatabase, NothingThere.
     """
     part = path.with_name(f"{path.name}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file, ZipFile(file, "w", ZIP_DEFLATED) as archive:
-            manifest = _fill(archive)
-            archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
-        _settle(part)
-        # Fails where somebody made one of that name meanwhile.
-        os.link(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    # Not cut before it is ours: that of another, which is being made just now, has the lock.
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(part)) from error
+        try:
+            # Of one that was killed.
+            file.truncate()
+            with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+                manifest = _fill(archive)
+                archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
+            file.flush()
+            # On the disk, not only on its way there: the next step may be a migration.
+            os.fsync(descriptor)
+            _give_name(part, path)
+        finally:
+            part.unlink(missing_ok=True)
     return manifest
+
+
+def _give_name(part: Path, path: Path) -> None:
+    """Fails where somebody made one of that name meanwhile."""
+    try:
+        os.link(part, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        part.rename(path)
 
 
 def _fill(archive: ZipFile) -> Manifest:
     with one_moment():
         manifest = Manifest(migrations=last_migrations(), keys=marks_of_keys())
+        if not manifest.migrations:
+            raise NothingThere
         tables = tables_at(manifest.migrations)
         for model in stored(tables):
             label = model._meta.label_lower
@@ -99,12 +130,6 @@ def _write_file(archive: ZipFile, name: str) -> bool:
             shutil.copyfileobj(source, file)
         return True
     return False
-
-
-def _settle(path: Path) -> None:
-    """On the disk, not only on its way there: the next step may be a migration."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager

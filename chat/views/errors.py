@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.utils.translation import gettext
 
-from chat.runs.pool import AWAY_ERRORS
+from chat.runs.pool import is_away
 from chat.views.access import failure, is_api, not_found, storage_away
 from chat.views.pages import site
 
@@ -40,7 +40,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called where the exception is handled. A database that is away is nobody's mistake."""
-    if not isinstance(sys.exc_info()[1], AWAY_ERRORS):
+    if not is_away(sys.exc_info()[1]):
         return _page(request, "500.html", 500)
     if is_api(request):
         return storage_away(request)

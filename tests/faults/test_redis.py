@@ -13,7 +13,8 @@ from django.conf import settings
 from chat.models import AgentRun
 from tests.faults.follower import Follower
 from tests.faults.proxy import HALF_OPEN, NONE, Fault, Proxy
-from tests.people import Person
+from tests.people import PASSWORD, Person
+from tests.security.signing_in import try_in
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.model_server import ScriptedModelServer
 from tests.servers.redis import Redis
@@ -29,6 +30,7 @@ TEXT = "[[tokens 150 delay 20]]"
 # Longer than Redis is waited for.
 LONG_TEXT = "[[tokens 250 delay 20]]"
 SOON_SECONDS = 0.1
+SIGN_IN_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +171,24 @@ def test_the_network_to_redis_fails(
         to_redis.suffer(NONE)
 
     readers.finish_soon()
+
+
+def test_who_signs_in_hardly_waits_for_a_silent_redis(
+    alice: Person, pair: tuple[Site, Site], redis: Redis
+) -> None:
+    redis.freeze()
+    try:
+        with httpx.Client(base_url=pair[0].url, timeout=SIGN_IN_SECONDS) as browser:
+            assert try_in(browser, alice.username, PASSWORD).status_code == 302
+    finally:
+        redis.thaw()
+
+
+def test_without_redis_a_process_can_work(pair: tuple[Site, Site], redis: Redis) -> None:
+    redis.kill()
+    try:
+        ready = httpx.get(f"{pair[0].url}/readyz", timeout=10)
+    finally:
+        redis.start()
+    assert ready.status_code == 200
+    assert ready.json()["channel_layer"] != "ok"

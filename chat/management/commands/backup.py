@@ -20,14 +20,16 @@ class Command(BaseCommand):
 
     def handle(self, *, file: str, **options: Any) -> None:
         path = Path(file)
-        if path.exists():
-            raise CommandError(f"{path} exists already. Name another file.")
         try:
+            if path.exists():
+                raise CommandError(f"{path} exists already. Name another file.")
             made = archive.write(path)
         except FileExistsError as error:
             raise CommandError(f"{error.filename} exists: another backup is made there.") from error
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+        except archive.NothingThere as error:
+            raise CommandError("The database is empty: manage.py setup sets it up.") from error
         except NewerDatabase as error:
             raise CommandError(
                 f"The database was made by a newer version: it has {error}. Use that version."
