@@ -1,8 +1,13 @@
 """Text from outside, made fit to be stored and sent on."""
 
+import re
+import unicodedata
+
 # Room for the line that says how much was left out.
 LINE_BYTES = 120
 TITLE_CHARACTERS = 80
+_UNSEEN = frozenset({"Cf", "Cc", "Co"})
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def clean(text: str) -> str:
@@ -11,6 +16,17 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def visible(text: str, most: int | None = None) -> str:
+    """Without characters that a person would not see and a model would read.
+
+    `most`: no more than so many characters are looked at; a server's own text may be megabytes.
+    """
+    text = clean(text[:most])
+    if text.isascii():
+        return _CONTROLS.sub("", text)
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
 
 
 def say(template: str, /, **values: object) -> str:

@@ -18,9 +18,8 @@ from chat.mcp.connection import connected
 from chat.mcp.definitions import Catalog, to_json
 from chat.mcp.failures import MAX_REASON_CHARACTERS, reason_of, state_of
 from chat.mcp.health import State
-from chat.mcp.naming import visible
 from chat.mcp.results import to_result
-from chat.text import say
+from chat.text import say, visible
 from chat.tools import ToolCall, ToolResult
 
 CHECK_SECONDS = 15
@@ -188,7 +187,7 @@ def summary(definition: mcp.types.Tool) -> str:
 
 def line(text: str, limit: int = MAX_LINE_CHARACTERS) -> str:
     """Text of a server on one line, fit for a terminal."""
-    one = " ".join(visible(text).split())
+    one = " ".join(visible(text, 2 * limit).split())
     return one if len(one) <= limit else one[: limit - 1] + "…"
 
 

@@ -13,9 +13,10 @@ from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.definitions import MAX_LISTED, Catalog
+from chat.mcp.definitions import Catalog
 from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport, watched
 from chat.mcp.http.network import Guard, GuardedTransport, origin_of
+from chat.mcp.listing import MAX_LISTED, Listing
 from chat.mcp.oauth.bearer import BearerTransport
 from chat.mcp.outputs import problem_of
 from chat.mcp.stdio.transport import stdio_transport
@@ -119,18 +120,18 @@ class Connection:
 
     async def list_tools(self) -> Catalog:
         """All pages. Raises what the SDK raises, and ConnectionError for a list without end."""
-        self._broken.clear()
-        found: list[mcp.types.Tool] = []
+        listing, count = Listing(), 0
         cursor: str | None = None
         for _ in range(MAX_PAGES):
+            self._broken.clear()
             page = await self.client.list_tools(cursor=cursor, cache_mode="bypass")
-            found += page.tools
-            if len(found) > MAX_LISTED:
+            count += len(page.tools)
+            if count > MAX_LISTED:
                 raise ConnectionError("its list of tools is too long")
+            await asyncio.to_thread(listing.add, page.tools, tuple(self._broken))
             cursor = page.next_cursor
             if cursor is None:
-                # Schemas may be made to be slow to check: others go on meanwhile.
-                self.catalog = await asyncio.to_thread(Catalog.of, found, list(self._broken))
+                self.catalog = await asyncio.to_thread(listing.catalog)
                 return self.catalog
         raise ConnectionError("its list of tools does not end")
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from chat.mcp.config import ServerConfig, Tokens
 from chat.mcp.health import ServerHealth
 from chat.mcp.owner import Owner
-from chat.mcp.toolbox import HubToolbox, MayOffer
+from chat.mcp.toolbox import Choose, HubToolbox, all_of
 
 IDLE_SECONDS = 600
 # Of a server that each person authorises, what is true for everybody.
@@ -62,10 +62,10 @@ class Hub:
     def open_toolbox(
         self,
         slugs: Collection[str] | None = None,
-        may_offer: MayOffer = lambda tool: True,
+        choose: Choose = all_of,
         personal: Collection[Tokens] = (),
     ) -> HubToolbox:
-        """The tools of all servers, or of those with these slugs, that `may_offer` lets pass.
+        """The tools of all servers, or of those with these slugs, that `choose` lets pass.
 
         Of connections with personal authorisations, only those with one of `personal`.
         """
@@ -74,7 +74,7 @@ class Hub:
             for (slug, tokens), owner in self._owners.items()
             if (slugs is None or slug in slugs) and (tokens is None or tokens in personal)
         ]
-        toolbox = HubToolbox(chosen, may_offer)
+        toolbox = HubToolbox(chosen, choose)
         self._lent[toolbox] = chosen
         return toolbox
 

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
@@ -12,12 +11,13 @@ import mcp.types
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog, schema_of
-from chat.text import clean
+from chat.text import visible
 from chat.tools import Tool
 
 # What APIs of models take in one request.
 MAX_TOOLS = 128
 MAX_DESCRIPTION_CHARACTERS = 4_000
+MAX_TITLE_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 64
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -27,7 +27,7 @@ def prepared(config: ServerConfig, catalog: Catalog) -> tuple[Tool, ...]:
     return tuple(
         Tool(
             name=_fit(definition.name),
-            description=visible(definition.description or "")[:MAX_DESCRIPTION_CHARACTERS],
+            description=visible(definition.description or "", MAX_DESCRIPTION_CHARACTERS),
             input_schema=schema_of(definition),
             server=config.slug,
             server_name=config.name,
@@ -65,17 +65,9 @@ def _is_harmless(definition: mcp.types.Tool) -> bool:
     return bool(hints and (hints.read_only_hint or hints.idempotent_hint))
 
 
-def visible(text: str) -> str:
-    """Without characters that a person would not see and a model would read."""
-    kept = (
-        c for c in clean(text) if c in "\n\t" or unicodedata.category(c) not in {"Cf", "Cc", "Co"}
-    )
-    return "".join(kept)
-
-
 def _title(definition: mcp.types.Tool) -> str:
     hinted = definition.annotations.title if definition.annotations else None
-    return visible(definition.title or hinted or "")[:200]
+    return visible(definition.title or hinted or "", MAX_TITLE_CHARACTERS)
 
 
 def _free(name: str, taken: Container[str]) -> str:

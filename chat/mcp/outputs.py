@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from chat.mcp.definitions import MAX_SCHEMA_CHARACTERS, is_tame
+from chat.mcp.listing import MAX_CHARACTERS, is_tame
 
 # Characters of the schema by those of the content: some tenths of a second.
 MAX_WORK = 20_000_000
@@ -40,4 +40,4 @@ def problem_of(schema: Mapping[str, Any], content: Any) -> str:
 
 def _is_small(schema: Mapping[str, Any], content: Any) -> bool:
     size = len(json.dumps(schema))
-    return size <= MAX_SCHEMA_CHARACTERS and size * len(json.dumps(content)) <= MAX_WORK
+    return size <= MAX_CHARACTERS and size * len(json.dumps(content)) <= MAX_WORK

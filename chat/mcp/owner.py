@@ -185,7 +185,7 @@ class Owner:
             on_elicitation=self.calls.questions.on_elicitation,
         ) as connection:
             self._client = connection.client
-            self._take(connection.catalog)
+            await self._take(connection.catalog)
             self._generation += 1
             self._protocol_version = str(connection.client.protocol_version)
             self._ready_at = time.monotonic()
@@ -210,13 +210,14 @@ class Owner:
             async with asyncio.timeout(LIST_SECONDS):
                 catalog = await connection.list_tools()
             if catalog != self._catalog:
-                self._take(catalog)
+                await self._take(catalog)
                 self._on_change(self.health())
             # A server that never stops to announce changes is listened to, now and then.
             await asyncio.sleep(RELIST_PAUSE_SECONDS)
 
-    def _take(self, catalog: Catalog) -> None:
-        self._catalog, self._tools = catalog, prepared(self.config, catalog)
+    async def _take(self, catalog: Catalog) -> None:
+        tools = await asyncio.to_thread(prepared, self.config, catalog)
+        self._catalog, self._tools = catalog, tools
 
     def _end(self) -> None:
         """At once, before callers learn of it: nobody may pick up a dead connection."""

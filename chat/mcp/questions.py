@@ -17,7 +17,7 @@ from mcp.client import ClientRequestContext
 from mcp.shared.exceptions import UrlElicitationRequiredError
 from mcp.types import URL_ELICITATION_REQUIRED
 
-from chat.mcp.naming import visible
+from chat.text import visible
 
 MAX_MESSAGE_CHARACTERS = 4_000
 MAX_ADDRESSES = 5
@@ -121,7 +121,7 @@ class Questions:
 
 
 def _question(params: mcp.types.ElicitRequestParams) -> Question | None:
-    message = visible(params.message)[:MAX_MESSAGE_CHARACTERS]
+    message = visible(params.message, MAX_MESSAGE_CHARACTERS)
     if isinstance(params, mcp.types.ElicitRequestURLParams):
         return Question(message=message, url=params.url) if _is_safe(params.url) else None
     schema = dict(params.requested_schema)
@@ -139,5 +139,5 @@ def _is_safe(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    is_plain = url == visible(url) and len(url) <= MAX_URL_CHARACTERS
+    is_plain = len(url) <= MAX_URL_CHARACTERS and url == visible(url)
     return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and is_plain

@@ -12,8 +12,7 @@ from urllib.parse import unquote, urlsplit
 import mcp.types
 
 from chat.mcp.media import extension_of, shown_type
-from chat.mcp.naming import visible
-from chat.text import clean, cut
+from chat.text import clean, cut, visible
 from chat.tools import MAX_RESULT_BYTES, ToolFile, ToolResult
 
 MAX_FILES = 16
@@ -102,7 +101,7 @@ def _decoded(text: str) -> bytes | None:
 
 
 def _label(text: str) -> str:
-    return " ".join(visible(text).split())[:MAX_LABEL_CHARACTERS]
+    return " ".join(visible(text, MAX_LABEL_CHARACTERS).split())
 
 
 def _name(uri: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from chat.agent.ports import Admission, Discovery, OnProgress
 from chat.errors import ServerUnavailable, ToolBlocked
@@ -15,22 +15,29 @@ from chat.mcp.results import to_result
 from chat.text import say
 from chat.tools import Tool, ToolCall, ToolResult
 
-MayOffer = Callable[[Tool], bool]
+# Those of the tools that may be offered, and sentences about others.
+Choose = Callable[[Sequence[Tool]], Awaitable[Discovery]]
+
+
+async def all_of(tools: Sequence[Tool]) -> Discovery:
+    """Chooses all."""
+    return Discovery(tools=tools)
 
 
 class HubToolbox:
-    """Implements ports.Toolbox. `may_offer`: which of the tools that the servers list."""
+    """Implements ports.Toolbox. `choose`: which of the tools that the servers list."""
 
-    def __init__(self, owners: Sequence[Owner], may_offer: MayOffer = lambda tool: True) -> None:
+    def __init__(self, owners: Sequence[Owner], choose: Choose = all_of) -> None:
         self._owners = {owner.config.slug: owner for owner in owners}
-        self._may_offer = may_offer
+        self._choose = choose
         self._tools: dict[str, Tool] = {}
 
     async def discover(self) -> Discovery:
         """See ports.Toolbox. All servers side by side; each has its own bounded time."""
         owners = list(self._owners.values())
         answers = await asyncio.gather(*(owner.tools() for owner in owners), return_exceptions=True)
-        found, failures = [], []
+        listed: list[Tool] = []
+        failures: list[str] = []
         for owner, answer in zip(owners, answers, strict=True):
             if isinstance(answer, ServerUnavailable):
                 failures.append(
@@ -43,10 +50,13 @@ class HubToolbox:
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                found.append([tool for tool in answer if self._may_offer(tool)])
+                listed += answer
+        chosen = await self._choose(listed)
+        failures += chosen.failures
+        found = [[tool for tool in chosen.tools if tool.server == slug] for slug in self._owners]
         tools = offered_tools(found)
         self._tools = {tool.name: tool for tool in tools}
-        if left_out := sum(map(len, found)) - len(tools):
+        if left_out := len(chosen.tools) - len(tools):
             failures.append(
                 say(
                     "{count} tools are left out: {most} are as many as fit.",
@@ -56,10 +66,10 @@ class HubToolbox:
             )
         return Discovery(tools=tools, failures=failures)
 
-    def add(self, tools: Iterable[Tool]) -> None:
+    async def add(self, tools: Iterable[Tool]) -> None:
         """Find these too, where nothing else has their name: tools of servers that are away."""
-        ours = [tool for tool in tools if tool.server in self._owners and self._may_offer(tool)]
-        self._tools = {tool.name: tool for tool in ours} | self._tools
+        chosen = await self._choose([tool for tool in tools if tool.server in self._owners])
+        self._tools = {tool.name: tool for tool in chosen.tools} | self._tools
 
     @property
     def configs(self) -> dict[str, ServerConfig]:

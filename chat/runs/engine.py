@@ -6,6 +6,7 @@ There is one engine per event loop, made on first use: Django's ASGI handler has
 import asyncio
 import logging
 import weakref
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from chat.runs.journal import Journal
 from chat.runs.model_api import configured_provider
 from chat.runs.moves import Moves
 from chat.runs.pool import in_pool
+from chat.runs.tools.offers import offered
 from chat.runs.tools.servers import Access, read_access
 from chat.runs.tools.states import ServerStates
 from chat.runs.work import Work
@@ -82,7 +84,8 @@ class Engine:
         if access is None:
             access = await in_pool(read_access, conversation)
         self.hub.configure(access.configs)
-        return self.hub.open_toolbox(access.slugs, access.may_offer, access.personal)
+        choose = partial(offered, access, self.states)
+        return self.hub.open_toolbox(access.slugs, choose, access.personal)
 
     async def aclose(self) -> None:
         """What runs said until now is stored; connections are closed. Nothing begins any more."""

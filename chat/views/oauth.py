@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chat.language import told
-from chat.mcp.naming import visible
 from chat.mcp.oauth.errors import AuthorisationFailed
 from chat.models import MCPAuthorisation, MCPServer
 from chat.runs.pool import in_pool, in_writer
 from chat.runs.tools.authorisations import Returned, revoke, send_away, take_back
 from chat.runs.tools.servers import servers_for
+from chat.text import visible
 from chat.views.pages import page, render_page, see_other
 
 MAX_WORD_CHARACTERS = 60
@@ -63,7 +63,7 @@ async def callback(request: HttpRequest) -> HttpResponse:
         state=request.GET.get("state", ""),
         code=request.GET.get("code", ""),
         issuer=request.GET.get("iss", ""),
-        refusal=visible(request.GET.get("error", ""))[:MAX_WORD_CHARACTERS],
+        refusal=visible(request.GET.get("error", ""), MAX_WORD_CHARACTERS),
     )
     if found is None:
         context = {"problem": _("This authorisation was used before, is too old, or is not yours.")}

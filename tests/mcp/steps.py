@@ -46,3 +46,26 @@ async def eventually(condition: Callable[[], bool], what: str, seconds: float = 
 
 async def _ignore(progress: float, total: float | None, message: str | None) -> None:
     pass
+
+
+class HeldUp:
+    """How long the event loop was busy at a stretch, at most: in CPU seconds of its own thread,
+    which say the same on a busy machine.
+    """
+
+    async def __aenter__(self) -> "HeldUp":
+        self.longest, self._last = 0.0, time.thread_time()
+        self._tick()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._next.cancel()
+        self._look()
+
+    def _tick(self) -> None:
+        self._look()
+        self._next = asyncio.get_running_loop().call_later(0.002, self._tick)
+
+    def _look(self) -> None:
+        now = time.thread_time()
+        self.longest, self._last = max(self.longest, now - self._last), now

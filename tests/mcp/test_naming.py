@@ -5,8 +5,8 @@ import re
 import mcp.types
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.definitions import Catalog
 from chat.mcp.hub import Hub
+from chat.mcp.listing import Listing
 from chat.mcp.naming import MAX_DESCRIPTION_CHARACTERS, MAX_TOOLS, offered_tools, prepared
 from chat.tools import Tool
 from tests.mcp.steps import call, config, toolbox_of
@@ -23,7 +23,7 @@ def tool(name: str, description: str = "") -> mcp.types.Tool:
 
 
 def tools(server: ServerConfig, *definitions: mcp.types.Tool) -> tuple[Tool, ...]:
-    return prepared(server, Catalog.of(definitions))
+    return prepared(server, Listing().add(definitions).catalog())
 
 
 async def test_equal_names_of_two_servers_reach_the_right_one_each(hub: Hub) -> None:
@@ -67,7 +67,7 @@ def test_what_nobody_sees_is_not_read_by_the_model_either() -> None:
 
 
 def test_a_server_cannot_fill_the_model_s_window_with_definitions() -> None:
-    many = [tool(f"tool-{number}", "x" * 10_000) for number in range(500)]
+    many = [tool(f"tool-{number}", "x" * 5_000) for number in range(200)]
 
     offered = offered_tools([tools(HERE, *many)])
 

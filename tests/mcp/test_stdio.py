@@ -19,7 +19,7 @@ from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from chat.mcp.stdio.relay import LINES_A_MINUTE, MAX_LINE_CHARACTERS
 from tests.mcp.children import SERVER, child, is_alive, pid_of
-from tests.mcp.steps import call, eventually, toolbox_of
+from tests.mcp.steps import HeldUp, call, eventually, toolbox_of
 
 
 async def test_a_child_answers_and_is_gone_when_the_hub_closes(hub: Hub) -> None:
@@ -173,6 +173,9 @@ async def test_what_is_no_message_on_stdout_does_no_harm(
     assert (await call(toolbox, "chatter")).text == "fine"
 
     assert "MCP server child says: Welcome!" in caplog.text
+    async with HeldUp() as held:
+        assert (await call(toolbox, "chatter", characters=3_500_000)).text == "fine"
+    assert held.longest < 0.2
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def call(message: Json, name: str, arguments: Json) -> None:  # noqa: C901 (one 
                 sys.stderr.write(f"{arguments.get('text', 'noise')} {number}\n")
             sys.stderr.flush()
         case "chatter":
+            sys.stdout.write("\u00e9" * arguments.get("characters", 0))
             sys.stdout.write('Welcome!\n\n{"no": "message"}\n\xff\n[1, 2]\n')
         case "raise_child" | "leave_child_and_die":
             # It inherits our stdout and keeps it open.

@@ -12,9 +12,9 @@ from django.db import DatabaseError
 
 from chat.mcp.check import Findings, check, line
 from chat.mcp.config import ServerConfig
-from chat.mcp.naming import visible
 from chat.models import MCPServer
 from chat.runs.tools.servers import config_of
+from chat.text import visible
 from chat.tools import ToolCall
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 from mcp.types import CONNECTION_CLOSED, JSONRPCResponse
 
-from chat.mcp.definitions import take_out_broken
 from chat.mcp.failures import TOO_LARGE, reason_of, reason_of_status
+from chat.mcp.listing import take_out_broken
 
 MAX_BODY_BYTES = 8 << 20
 COURTESY_SECONDS = 3

@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection
 
 from chat.mcp.credentials import masked
-from chat.mcp.naming import visible
+from chat.text import visible
 
 logger = logging.getLogger(__name__)
 

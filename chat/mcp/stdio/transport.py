@@ -19,6 +19,7 @@ from chat.mcp.config import ServerConfig
 from chat.mcp.failures import TOO_LARGE
 from chat.mcp.stdio.child import Child, start
 from chat.mcp.stdio.lines import Lines, TooLong
+from chat.mcp.stdio.relay import KEPT_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def _message(line: bytes | TooLong, child: Child) -> SessionMessage | None:
         return SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
     except ValueError:
         # Greetings and forgotten prints, which have no place on stdout.
-        child.relay.say(text)
+        child.relay.say(text[:KEPT_BYTES])
         return None
 
 

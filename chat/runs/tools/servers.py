@@ -29,9 +29,8 @@ class Access:
     """`configs`: all servers in use. `slugs`: those that this conversation may use; of servers
     that people authorise for themselves, only with one of `personal`.
 
-    `accepted`: the accepted fingerprint of each tool by (slug, name); "" where it is switched
-    off. A tool that is not there is new: its first definition is accepted. What `policy` denies
-    is not offered, and denied again when it is called.
+    `accepted`: the accepted fingerprint of each tool on record by (slug, name); "" where it is
+    switched off. What `policy` denies is not offered, and denied again when it is called.
     """
 
     configs: list[ServerConfig]
@@ -41,9 +40,13 @@ class Access:
     policy: Policy
 
     def may_offer(self, tool: Tool) -> bool:
+        """Nothing that is not on record: nobody could review it."""
         accepted = self.accepted.get((tool.server, tool.remote_name))
-        is_accepted = accepted is None or accepted == tool.fingerprint
+        is_accepted = bool(accepted) and accepted == tool.fingerprint
         return is_accepted and self.policy.verdict_on(tool).decision != Decision.DENY
+
+    def is_on_record(self, tool: Tool) -> bool:
+        return (tool.server, tool.remote_name) in self.accepted
 
 
 def servers_in_use() -> list[MCPServer]:
@@ -55,7 +58,7 @@ _in_use = Prepared(lambda _: MCPServer.objects.filter(is_enabled=True).exclude(u
 _tools = Prepared(
     lambda _: (
         MCPTool.objects.filter(server__is_enabled=True)
-        .exclude(is_enabled=True, accepted_fingerprint="")
+        .exclude(accepted_fingerprint="")
         .order_by()
         .values_list("server__slug", "name", "is_enabled", "accepted_fingerprint")
     )
@@ -85,11 +88,16 @@ def read_access(conversation: Conversation) -> Access:
         policy=policy_for(conversation.owner_id, servers),
         personal=frozenset(c.tokens for c in configs if c.is_personal and c.tokens),
         slugs=frozenset(server.slug for server in servers if server.slug not in closed),
-        accepted={
-            (slug, name): fingerprint if is_enabled else ""
-            for slug, name, is_enabled, fingerprint in _tools()
-        },
+        accepted=read_accepted(),
     )
+
+
+def read_accepted() -> dict[tuple[str, str], str]:
+    """The accepted tools, as Access has them."""
+    return {
+        (slug, name): fingerprint if is_enabled else ""
+        for slug, name, is_enabled, fingerprint in _tools()
+    }
 
 
 def _usable_config(server: MCPServer, user_id: int) -> ServerConfig | None:

@@ -47,7 +47,7 @@ class RunToolbox:
         if not (missing and found.failures):
             return found
         # A person may take a day to allow a call: until then its server may be back.
-        self._tools.add(await in_pool(tools_away, missing, self._tools.configs))
+        await self._tools.add(await in_pool(tools_away, missing, self._tools.configs))
         away = [tool for call in missing if (tool := self.find(call["name"]))]
         return replace(found, away=away)
 
