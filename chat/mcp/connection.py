@@ -14,12 +14,13 @@ from mcp.client.streamable_http import streamable_http_client
 
 from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
-from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport, watched
+from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport
 from chat.mcp.http.network import Guard, GuardedTransport, origin_of
 from chat.mcp.listing import MAX_LISTED, Listing
 from chat.mcp.oauth.bearer import BearerTransport
 from chat.mcp.outputs import problem_of
 from chat.mcp.stdio.transport import stdio_transport
+from chat.mcp.watched import watched
 
 MAX_PAGES = 50
 REAP_SECONDS = 2

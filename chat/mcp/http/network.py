@@ -19,6 +19,8 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from chat.text import say
+
 # Less than servers keep a quiet connection (uvicorn and Node 5 s, gunicorn 2): a call that is sent
 # while it is being closed may or may not have been executed.
 KEEPALIVE_SECONDS = 1
@@ -113,7 +115,9 @@ class Guard:
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """HTTP over connections that the guard allows. Follows no redirects, knows no proxies."""
+    """HTTP over connections that the guard allows. Follows no redirects, knows no proxies, takes
+    nothing compressed.
+    """
 
     def __init__(self, guard: Guard, *, limits: httpx2.Limits | None = None) -> None:
         limits = limits or httpx2.Limits(max_connections=8)
@@ -123,7 +127,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         transport = self._encrypted if request.url.scheme == "https" else self._plain
-        return await transport.handle_async_request(request)
+        # A few compressed bytes may be gigabytes, and nobody counts those before they are there.
+        request.headers["Accept-Encoding"] = "identity"
+        response = await transport.handle_async_request(request)
+        if response.headers.get("Content-Encoding", "").lower() not in {"", "identity"}:
+            await response.aclose()
+            raise httpx2.RemoteProtocolError(say("it compresses what it was asked not to"))
+        return response
 
     async def aclose(self) -> None:
         await self._encrypted.aclose()

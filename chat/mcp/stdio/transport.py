@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from mcp.types import JSONRPCError, jsonrpc_message_adapter
 
 from chat.mcp.config import ServerConfig
-from chat.mcp.failures import TOO_LARGE
+from chat.mcp.failures import TOO_LARGE, failed
 from chat.mcp.stdio.child import Child, start
 from chat.mcp.stdio.lines import Lines, TooLong
 from chat.mcp.stdio.relay import KEPT_BYTES
@@ -80,7 +80,7 @@ def _message(line: bytes | TooLong, child: Child) -> SessionMessage | None:
         if line.answers is None:
             logger.warning("MCP server %s: a message was too long and is left out", child.slug)
             return None
-        error = ErrorData(code=CONNECTION_CLOSED, message=TOO_LARGE, data={"sent": True})
+        error = failed(TOO_LARGE, is_sent=True)
         return SessionMessage(JSONRPCError(jsonrpc="2.0", id=line.answers, error=error))
     text = line.decode("utf-8", "replace")
     try:
