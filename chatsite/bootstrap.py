@@ -1,8 +1,9 @@
 """The first step of `make run`: a virtual environment with what is pinned, and a .env.
 
-    bootstrap.py [--into FOLDER] [FILE ...]
+    bootstrap.py [--without-env] [--into FOLDER] [FILE ...]
 
 In .venv there is always what requirements.txt pins; another folder is for tools that look at it.
+`--without-env`: the settings are elsewhere, and no .env is written.
 
 Standard library only, and no syntax that an old Python could not read: it must be able to say
 that it is too old.
@@ -30,12 +31,17 @@ def main(arguments):
             "it: make run PYTHON=python3.12" % (OLDEST + sys.version_info[:2])
         )
     try:
+        has_env = arguments[:1] != ["--without-env"]
+        arguments = arguments if has_env else arguments[1:]
         if arguments[:1] == ["--into"]:
             make_environment(ROOT / arguments[1], arguments[2:])
         else:
             others = [name for name in arguments if name != "requirements.txt"]
             make_environment(ROOT / ".venv", ["requirements.txt"] + others)
-        write_env()
+        if has_env:
+            write_env()
+    except UnicodeDecodeError:
+        sys.exit(".env is not UTF-8; save it as UTF-8.")
     except PermissionError as error:
         sys.exit(
             "%s cannot be written. Give yourself the right to write in this folder: %s"
@@ -58,8 +64,9 @@ def make_environment(folder, files):
     # Made here: what venv says of a folder that it may not write to is no help.
     folder.mkdir(exist_ok=True)
     print("Installing what is needed into %s …" % folder.name, flush=True)
-    if not python.exists():
-        run([sys.executable, "-m", "venv", str(folder)])
+    # One that was interrupted while it was made has a Python, and no pip.
+    if not (python.exists() and works([str(python), "-m", "pip", "--version"])):
+        run([sys.executable, "-m", "venv", "--clear", str(folder)])
     for name in files:
         options = ["--quiet", "--disable-pip-version-check", "--no-input"]
         run([str(python), "-m", "pip", "install", *options, "-r", str(ROOT / name)])
@@ -72,6 +79,10 @@ def pinned(name):
     return text + "".join(map(pinned, INCLUDED.findall(text)))
 
 
+def works(command):
+    return subprocess.run(command, capture_output=True).returncode == 0  # noqa: S603 (our own)
+
+
 def run(command):
     subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 (our own command)
 
@@ -79,7 +90,8 @@ def run(command):
 def write_env():
     """A SECRET_KEY of its own for each installation; what is there stays as it is."""
     path = ROOT / ".env"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    # With the mark at the beginning that some editors write.
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     if os.environ.get("SECRET_KEY") or SECRET_KEY_LINE.search(text):
         return
     line = "SECRET_KEY=" + secrets.token_urlsafe(48) + "\n"

@@ -3,6 +3,7 @@
 Nonsense fails here, at start, with a sentence.
 """
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from chat.redaction import Redaction
 
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*", re.ASCII)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -30,8 +32,31 @@ class Environment(environ.Env):
         return [part for part in parts if part]
 
 
+def lines_of(path: Path) -> io.StringIO:
+    """A file of settings as django-environ reads one: blanks beside "=" do not count.
+
+    Raises ImproperlyConfigured for what it would leave out, by the number of the line: it may hold
+    a secret. A file that is not there, or is not for us, has no lines.
+    """
+    try:
+        # Some editors write a mark at the beginning.
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError:
+        return io.StringIO()
+    except UnicodeDecodeError:
+        raise ImproperlyConfigured(f"{path.name} is not UTF-8; save it as UTF-8.") from None
+    lines = []
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _LINE.fullmatch(line)
+        if found:
+            lines.append(f"{found[1]}={found[2]}")
+        elif line.strip() and not line.lstrip().startswith("#"):
+            raise ImproperlyConfigured(f"Line {number} of {path.name} is not NAME=value.")
+    return io.StringIO("\n".join(lines))
+
+
 env = Environment()
-environ.Env.read_env(BASE_DIR / ".env")
+env.read_env(lines_of(BASE_DIR / ".env"))
 
 
 def positive(name: str, default: float, *, zero: bool = False, most: float = 1e12) -> float:

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 : "${PORTS:=8001 8002}"
 : "${BACKUPS:=/var/lib/ferryline/backups}"
-: "${INSTALL:=python3 chatsite/bootstrap.py}"
+: "${INSTALL:=python3 chatsite/bootstrap.py --without-env}"
 # What runs manage.py as the server does: the same user, the same settings.
 : "${MANAGE:=systemd-run --quiet --pipe --wait --collect --uid=ferryline --property=UMask=0077
     --property=EnvironmentFile=/etc/ferryline/ferryline.env --working-directory=$PWD
@@ -17,7 +17,8 @@ cd "$(dirname "$0")/.."
 : "${START_SECONDS:=60}"
 
 ready() {
-  .venv/bin/python -c "import sys, urllib.request
+  # It is this machine: a proxy that is meant for others is not asked.
+  no_proxy='*' .venv/bin/python -c "import sys, urllib.request
 urllib.request.urlopen('http://127.0.0.1:' + sys.argv[1] + '/readyz', timeout=4)" "$1" 2>/dev/null
 }
 

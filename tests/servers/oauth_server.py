@@ -57,7 +57,7 @@ class ProtectedMCPServer(BareMCPServer):
         self._subject = subject
         return await super()._answer(request)
 
-    async def _call(self, message: dict[str, Any]) -> Response:
+    async def _call(self, message: dict[str, Any], request: Request) -> Response:
         self.served.append(self._subject)
         content = [{"type": "text", "text": f"You are {self._subject}."}]
         return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": {"content": content}})

@@ -78,6 +78,46 @@ def test_settings_that_are_there_are_kept(prepared: Path) -> None:
     assert len(KEY.findall(text)) == 1
 
 
+@pytest.mark.parametrize(
+    "line", ["SECRET_KEY = abc", "export SECRET_KEY=abc", "\ufeffSECRET_KEY=abc"]
+)
+def test_a_key_that_is_there_is_not_written_again(prepared: Path, line: str) -> None:
+    path = prepared / ".env"
+    path.write_text(f"{line}\n", encoding="utf-8")
+
+    run_in(prepared)
+
+    assert path.read_text(encoding="utf-8") == f"{line}\n"
+
+
+def test_a_file_in_another_encoding_is_one_sentence(prepared: Path) -> None:
+    (prepared / ".env").write_bytes("SITE_NAME=Häfen\n".encode("latin-1"))
+
+    ended = run_in(prepared)
+
+    assert (ended.returncode, ended.stderr) == (1, ".env is not UTF-8; save it as UTF-8.\n")
+
+
+def test_where_the_settings_are_elsewhere_no_env_is_written(prepared: Path) -> None:
+    (prepared / ".env").unlink(missing_ok=True)
+
+    assert run_in(prepared, "--without-env").returncode == 0
+
+    assert not (prepared / ".env").exists()
+
+
+def test_an_environment_that_was_half_made_is_made_again(prepared: Path) -> None:
+    for name in prepared.glob(".venv/lib/python*/site-packages/pip"):
+        shutil.rmtree(name)
+    for stamp in prepared.glob(".venv/installed-*"):
+        stamp.unlink()
+
+    again = run_in(prepared)
+
+    assert again.returncode == 0, again.stderr
+    assert run_in(prepared).stdout == ""
+
+
 def test_other_requirements_are_installed(prepared: Path) -> None:
     (prepared / "requirements.txt").write_text("# still nothing, but other words\n")
 

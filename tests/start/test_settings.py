@@ -1,9 +1,13 @@
 """Settings: nonsense is one sentence at the start, and every one of them is explained."""
 
 import re
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from chatsite.env import Environment, lines_of
 from tests.servers.site import ROOT
 from tests.start.steps import Installation
 
@@ -52,6 +56,51 @@ def test_nonsense_is_one_sentence(bare: Installation, name: str, value: str) -> 
     assert ended.stderr.startswith("Configuration: ")
     assert name in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A=1\nB = 2\n  C=3\nexport  D =4\n", {"A": "1", "B": "2", "C": "3", "D": "4"}),
+        ("\ufeffA=1\r\nB=2 \r\n", {"A": "1", "B": "2"}),
+        ("\n# A=1\n  # B=2\nC=x#y=z\nD=\n", {"C": "x#y=z", "D": ""}),
+        ("A=' 1 '\nB = \" 2\"\n", {"A": " 1 ", "B": " 2"}),
+    ],
+)
+def test_a_file_of_settings_is_read_however_it_was_written(
+    tmp_path: Path, text: str, expected: dict[str, str]
+) -> None:
+    class Apart(Environment):
+        ENVIRON: ClassVar[dict[str, str]] = {}
+
+    path = tmp_path / ".env"
+    path.write_bytes(text.encode())
+
+    Apart.read_env(lines_of(path))
+
+    assert expected == Apart.ENVIRON
+    assert lines_of(tmp_path / "nowhere").read() == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"A=1\nLLM_API_KEY: canary\n", "Line 2 of .env is not NAME=value."),
+        (b"my key=canary", "Line 1 of .env is not NAME=value."),
+        (b"=canary", "Line 1 of .env is not NAME=value."),
+        (b"A=canary\xe4", ".env is not UTF-8; save it as UTF-8."),
+    ],
+)
+def test_what_is_no_setting_is_a_sentence_that_tells_no_secret(
+    tmp_path: Path, data: bytes, sentence: str
+) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(data)
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        lines_of(path)
+
+    assert str(refused.value) == sentence
 
 
 def test_a_value_is_read_as_it_stands(bare: Installation) -> None:

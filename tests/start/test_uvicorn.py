@@ -20,9 +20,10 @@ STOP_SECONDS = 30
 
 
 class Uvicorn:
-    """The command that the README gives."""
+    """The command that the README gives. It runs once `awaited` is answered with 200."""
 
-    def __init__(self, installation: Installation, log: Path) -> None:
+    def __init__(self, installation: Installation, log: Path, awaited: str = "/readyz") -> None:
+        self._awaited = awaited
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._log = log
@@ -50,7 +51,7 @@ class Uvicorn:
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.output
         try:
-            url = f"{self.url}/readyz"
+            url = self.url + self._awaited
             return listens(self._port) and httpx.get(url, timeout=5).status_code == 200
         except httpx.TransportError:
             return False
@@ -71,6 +72,19 @@ def start(
     for one in running:
         one.process.kill()
         one.process.wait()
+
+
+def test_on_a_database_without_tables_it_is_alive_and_not_ready(
+    bare: Installation, tmp_path: Path
+) -> None:
+    running = Uvicorn(bare, tmp_path / "log", awaited="/healthz")
+    try:
+        answer = httpx.get(f"{running.url}/readyz")
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+    assert (answer.status_code, answer.json()["database"]) == (503, "OperationalError")
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ KEEPALIVE_SECONDS = 1
 LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
 Origin = tuple[str, int]
 
+NO_PORT = "its address has a port that cannot be"
 UNKNOWN = "its host name could not be looked up"
 IS_PRIVATE = "its address leads to a private network; MCP_ALLOW_PRIVATE_NETWORKS allows that"
 IS_FORBIDDEN = "its address leads to where no server may be"
@@ -96,6 +97,8 @@ class Guard:
 
     async def addresses(self, host: str, port: int, *, is_encrypted: bool) -> Sequence[str]:
         """All addresses of the host. Raises AddressRefused if one of them is not allowed."""
+        if port not in range(1, 65_536):
+            raise AddressRefused(NO_PORT)
         try:
             found = await self.look_up(host, port)
         except (OSError, UnicodeError) as error:

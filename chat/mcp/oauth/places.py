@@ -27,7 +27,7 @@ from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_serv
 
 from chat.mcp.failures import reason_of
 from chat.mcp.oauth.errors import AuthorisationFailed
-from chat.text import say
+from chat.text import say, visible
 
 STEP_SECONDS = 10
 MAX_ANSWER_BYTES = 1 << 18
@@ -55,7 +55,7 @@ async def find_place(http: httpx2.AsyncClient, url: str) -> Place:
         challenge = await send(http, httpx2.Request("POST", url, json=_PING, headers=_ACCEPT))
         resource = await _protected_resource(http, url, challenge)
         metadata = await _metadata(http, url, resource)
-    except (OAuthFlowError, httpx2.InvalidURL) as error:
+    except (OAuthFlowError, httpx2.InvalidURL, ValueError) as error:
         raise failed(say("What it says of its authorisation is not valid."), error) from error
     _check(metadata, url)
     scope = get_client_metadata_scopes(
@@ -89,7 +89,7 @@ async def send(http: httpx2.AsyncClient, request: httpx2.Request) -> httpx2.Resp
 
 def failed(sentence: str, error: Exception) -> AuthorisationFailed:
     """With what the SDK found, shortened: an admin has to make something of it."""
-    detail = " ".join(str(error).split())[:200]
+    detail = " ".join(visible(str(error), 400).split())[:200]
     return AuthorisationFailed(
         say("{sentence} It said: {detail}", sentence=sentence, detail=detail)
     )

@@ -198,6 +198,31 @@ def test_a_hostile_metadata_address_is_not_asked(
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        *("http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http://[::1/", "http://\xff/", "\xff"),
+        *("/resource", "ftp://127.0.0.1/", "http://", "http://a" + 70 * "a", "data:,{}", "//x y"),
+        *(
+            "http://127.0.0.1:0/",
+            "http://127.0.0.1:-1/",
+            "http://xn--/",
+            "http://a..b/",
+            "http://\xad/",
+        ),
+    ],
+)
+def test_an_odd_metadata_address_is_a_sentence(
+    alice: Person, authority: OAuthServer, personal: MCPServer, address: str
+) -> None:
+    authority.metadata_address = address
+
+    refused = post(alice, PAGE, "requests")
+
+    assert refused.status_code == 502, refused.text
+    assert authority.clients == {}
+
+
+@pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ({"page": "http://accounts.example@127.0.0.1/authorize"}, "page is not valid"),
