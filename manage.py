@@ -13,8 +13,14 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
+        # What is still to be written is: its reader may be gone.
+        sys.stdout.flush()
     except ImproperlyConfigured as error:
         sys.exit(f"Configuration: {error}")
+    except BrokenPipeError:
+        # As with `| head`. Nothing more is written, also not by Python as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (OperationalError, ProgrammingError) as error:
         if "--traceback" in sys.argv:
             raise

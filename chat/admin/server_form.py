@@ -12,21 +12,13 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminURLFieldWidget
 from django.utils.translation import gettext_lazy as _
 
-from chat.mcp.credentials import NAME, missing_in
+from chat.mcp.credentials import NAME, is_set_by_connection, missing_in
 from chat.models import MCPServer
 
 MAX_HEADERS = 20
 MAX_VALUE_CHARACTERS = 4_000
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-# Those say how a request is made, or are the protocol's own.
-NOT_OURS_TO_SET = frozenset(
-    {
-        *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
-        *("content-type", "expect", "host", "keep-alive", "last-event-id", "te", "trailer"),
-        *("transfer-encoding", "upgrade"),
-    }
-)
 
 
 class HeadersField(forms.CharField):
@@ -75,7 +67,7 @@ def header_in(line: str) -> tuple[str, str]:
         raise forms.ValidationError(
             _("Enter each header on a line of its own, such as Authorization: Bearer ${TOKEN}.")
         )
-    if name.lower() in NOT_OURS_TO_SET or name.lower().startswith(("mcp-", "proxy-")):
+    if is_set_by_connection(name):
         raise forms.ValidationError(_("%(name)s is set by the connection itself.") % {"name": name})
     if not HEADER_VALUE.fullmatch(value) or len(value) > MAX_VALUE_CHARACTERS:
         raise forms.ValidationError(

@@ -9,11 +9,12 @@ import hmac
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from django.apps.registry import Apps
 from django.conf import settings
@@ -28,6 +29,14 @@ MANIFEST = "manifest.json"
 FILES = "files/"
 # What disks without hard links say, as those of memory sticks and of shares of Windows.
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+# What reading a file raises that was changed since it was written: by zip, its compression, or what
+# is within. RuntimeError: it wants a password; NotImplementedError: it has features nobody wrote.
+DAMAGED = (
+    *(BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError),
+    *(KeyError, ValueError, TypeError, AttributeError),
+)
 
 
 class NoBackup(Exception):
@@ -134,7 +143,7 @@ def _write_file(archive: ZipFile, name: str) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[ZipFile, Manifest]]:
-    """Raises OSError, BadZipFile, and NoBackup for what is no backup of ours."""
+    """Raises OSError, one of DAMAGED, and NoBackup for what is no backup of ours."""
     with ZipFile(path) as archive:
         if MANIFEST not in archive.namelist():
             raise NoBackup("it is a zip file, but no backup")

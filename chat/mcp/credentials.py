@@ -4,6 +4,20 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Those say how a request is made, or are the protocol's own.
+_OF_THE_CONNECTION = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
+        *("content-type", "expect", "host", "keep-alive", "last-event-id", "te", "trailer"),
+        *("transfer-encoding", "upgrade"),
+    }
+)
+
+
+def is_set_by_connection(header: str) -> bool:
+    """Whether a header of that name is not for anybody to configure."""
+    name = header.lower()
+    return name in _OF_THE_CONNECTION or name.startswith(("mcp-", "proxy-"))
 
 
 def filled_in(text: str, variables: Mapping[str, str]) -> str:

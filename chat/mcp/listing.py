@@ -105,7 +105,8 @@ def take_out_broken(result: dict[str, Any]) -> list[str]:
     if not isinstance(definitions, list) or "content" in result:
         return []
     valid, broken = [], []
-    for definition in definitions[:MAX_LISTED]:
+    # With one too many, so that whoever counts them refuses the list.
+    for definition in definitions[: MAX_LISTED + 1]:
         _disarm(definition)
         if _is_valid(result, definition):
             valid.append(definition)

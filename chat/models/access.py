@@ -24,7 +24,8 @@ class ApiToken(models.Model):
         on_delete=models.CASCADE,
         related_name="api_tokens",
     )
-    name = models.CharField(_("name"), max_length=100, blank=True)
+    MAX_NAME_CHARACTERS = 100
+    name = models.CharField(_("name"), max_length=MAX_NAME_CHARACTERS, blank=True)
     # 256 random bits need no slow hash: there is nothing to guess.
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

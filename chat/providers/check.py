@@ -31,8 +31,11 @@ ADD = Tool(
 
 @dataclass(kw_only=True, slots=True)
 class Findings:
-    """What was seen. `failure` is one sentence; empty if the model answered."""
+    """What was seen. `failure` is one sentence; empty if the model answered. `is_demo`: it was not
+    asked, for it comes along.
+    """
 
+    is_demo: bool = False
     failure: str = ""
     code: str = ""
     first_token_seconds: float | None = None
@@ -49,6 +52,12 @@ class Findings:
         """For people: a line for each thing that was looked at."""
         if self.failure:
             yield self.failure
+            return
+        if self.is_demo:
+            yield say(
+                "This is the demo model, which comes along. Name a real one with LLM_BASE_URL or "
+                "OPENROUTER_API_KEY."
+            )
             return
         yield say("The API is reachable and knows the model.")
         yield say(

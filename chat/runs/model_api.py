@@ -31,6 +31,8 @@ def configured_provider(
 
 async def check_model(model_name: str) -> Findings:
     """Ask the model a tiny question, at most CHECK_SECONDS long."""
+    if settings.LLM_PROVIDER == "demo":
+        return Findings(is_demo=True)
     timeouts = configured_timeouts()
     short = Timeouts(
         connect=min(timeouts.connect, CHECK_SECONDS / 2),

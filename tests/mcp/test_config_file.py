@@ -158,7 +158,11 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(file: Path) -> None:
         ({"url": "https://a", "type": "stdio"}, 'is "stdio", which needs a "command"'),
         ({"url": "https://a", "type": "sse"}, "which is not spoken here"),
         ({"url": "https://a", "type": 5}, 'must be "stdio" or "http"'),
+        ({"url": "https://a b/"}, "has a blank in it"),
+        ({"url": "https://a/\u200bb"}, "has a blank in it, or what cannot be seen"),
         ({"url": "https://a", "headers": {"A b": "1"}}, "is no name of a header"),
+        ({"url": "https://a", "headers": {"Host": "b"}}, "is set by the connection itself"),
+        ({"url": "https://a", "headers": {"content-length": "5"}}, "set by the connection"),
         ({"url": "https://a", "headers": {"A": "1\nB: 2"}}, "a character in it"),
     ],
 )

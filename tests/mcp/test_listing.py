@@ -6,11 +6,13 @@ import time
 import mcp.types
 import pytest
 
+from chat.mcp.health import ServerHealth
 from chat.mcp.hub import Hub
 from chat.mcp.listing import (
     BAD_NAME,
     LONG_NAME,
     MAX_CHARACTERS,
+    MAX_LISTED,
     MAX_LISTING_CHARACTERS,
     NOT_STORABLE,
     TOO_LARGE,
@@ -107,6 +109,16 @@ def test_a_name_that_is_shown_like_a_usable_one_hides_nothing_of_it() -> None:
     assert Listing().add([tool("nul", description="a\x00b")]).catalog().set_aside == {
         "nul": NOT_STORABLE
     }
+
+
+async def test_a_list_that_is_too_long_is_refused_on_one_page_as_on_many(
+    hub: Hub, heard: list[ServerHealth]
+) -> None:
+    with BareMCPServer([definition(f"t{number}") for number in range(MAX_LISTED + 500)]) as server:
+        hub.configure([config(server.url, wait_seconds=10)])
+        await hub.open_toolbox().discover()
+
+    assert heard[-1].reason == "its list of tools is too long"
 
 
 async def test_a_server_with_megabytes_of_descriptions_holds_up_nobody(hub: Hub) -> None:

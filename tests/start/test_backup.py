@@ -136,10 +136,25 @@ def refuse_what_is_not_whole(old: Installation, empty: Installation, whole: Path
         (old, whole, "accounts"),
         (empty, cut, "cannot be restored"),
         (empty, other, "auth.user is not complete"),
+        *((empty, path, "cannot be restored, it is damaged: ") for path in damaged(whole)),
     ):
         ended = installation.manage("restore", f"{path}")
         assert (ended.returncode, reason in ended.stderr) == (1, True), ended.stderr
     assert whole.stat().st_mode & 0o777 == 0o600
+
+
+def damaged(whole: Path) -> list[Path]:
+    """Its words overwritten, by a program nobody has, and with another manifest."""
+    data = whole.read_bytes()
+    at = data.index(b"rows/chat.message.jsonl") + 100
+    overwritten, odd, other = (whole.with_name(f"damaged-{number}.zip") for number in range(3))
+    overwritten.write_bytes(data[:at] + b"\xff" * 50 + data[at + 50 :])
+    # The way in which a member is compressed; in the directory at the end.
+    method = data.rindex(b"PK\x01\x02") + 10
+    odd.write_bytes(data[:method] + b"\x63" + data[method + 1 :])
+    with ZipFile(other, "w") as archive:
+        archive.writestr("manifest.json", "[]")
+    return [overwritten, odd, other]
 
 
 def database_of(installation: Installation) -> str:

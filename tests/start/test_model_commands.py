@@ -62,6 +62,14 @@ def test_what_is_wrong_is_one_sentence(bare: Installation, reply: bytes, says: s
     assert len(said.strip().splitlines()) == 1
 
 
+def test_the_demo_model_is_not_judged(bare: Installation) -> None:
+    done = bare.manage("llm_check")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("This is the demo model, which comes along.")
+    assert "may not work" not in done.stdout
+
+
 def test_nobody_at_the_address(bare: Installation) -> None:
     code, said = check(bare, "http://127.0.0.1:9/v1")
 

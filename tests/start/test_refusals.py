@@ -142,3 +142,32 @@ def test_a_line_tells_ids_and_no_secrets() -> None:
         assert "IntegrityError" in written
         assert "diary" not in written
         assert not any(secret in written for secret in secrets)
+
+
+@pytest.mark.parametrize("command", ["--help", "check", "export_tool_runs"])
+def test_a_command_whose_reader_is_gone_ends_without_a_word(
+    installation: Installation, command: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        ended = subprocess.run(
+            [sys.executable, "manage.py", command],
+            cwd=ROOT,
+            env=installation.environment,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert ended.returncode in {0, 1}
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
+def test_the_name_of_a_token_has_a_bound(installation: Installation) -> None:
+    ended = installation.manage("create_api_token", "admin", "--name", "x" * 101)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "--name is longer than 100 characters." in ended.stderr

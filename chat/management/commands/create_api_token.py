@@ -19,4 +19,7 @@ class Command(BaseCommand):
         owner = get_user_model().objects.filter(username=options["username"]).first()
         if owner is None:
             raise CommandError(f"There is no user named {options['username']!r}.")
+        most = ApiToken.MAX_NAME_CHARACTERS
+        if len(options["name"]) > most:
+            raise CommandError(f"--name is longer than {most} characters.")
         self.stdout.write(ApiToken.issue(owner, options["name"])[1])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SuspiciousFileOperation
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from chat.backup import archive
-from chat.backup.archive import Manifest, NoBackup
+from chat.backup.archive import DAMAGED, Manifest, NoBackup
 from chat.backup.tables import NewerDatabase, migrate_to
 
 
@@ -32,8 +32,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Nothing was restored: {error.filename} is there already. MEDIA_DIR must be empty."
             ) from error
-        except (BadZipFile, NoBackup, SuspiciousFileOperation, KeyError, ValueError) as error:
+        except (NoBackup, SuspiciousFileOperation) as error:
             raise CommandError(f"{file} cannot be restored: {error}.") from error
+        except DAMAGED as error:
+            raise CommandError(f"{file} cannot be restored, it is damaged: {error}.") from error
         except OSError as error:
             raise CommandError(f"{error.filename or file}: {error.strerror}.") from error
         except DatabaseError as error:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from chat.mcp.config import ServerConfig
 from chat.mcp.config_file.places import Where
 from chat.mcp.config_file.values import Complaint, Values
+from chat.mcp.credentials import is_set_by_connection
 
 # Room for an ending, where a server that an admin added has the name already.
 MAX_SLUG_CHARACTERS = 30
@@ -90,6 +93,8 @@ class Entry:
         for name in headers:
             if not _HEADER.fullmatch(name):
                 values.complain("is no name of a header", "headers", name)
+            elif is_set_by_connection(name):
+                values.complain("is set by the connection itself; remove it", "headers", name)
         # The deployment named it itself: it knows where its networks are.
         return {"url": url, "headers": headers, "may_be_private": True}
 
@@ -147,8 +152,12 @@ def problem_of_url(url: str) -> str:
         parts = urlsplit(url)
         has_password = parts.username is not None
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        is_plain = url.isprintable() and " " not in url
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
         return "is no address"
+    if not is_plain:
+        return "has a blank in it, or what cannot be seen"
     if not is_address:
         return "must be an http:// or https:// address"
     return "has a password in it; put that into a header" if has_password else ""
