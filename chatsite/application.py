@@ -21,7 +21,7 @@ from chat.consumers import SidebarConsumer
 from chat.runs.engine import engine
 from chat.runs.leaving import shut_down
 from chat.runs.pool import bound_waits, in_writer
-from chat.runs.tools.servers import settle_configured_servers
+from chat.runs.tools.configured import settle_configured_servers
 from chat.runs.watch import watch_over
 from chatsite import telemetry
 from chatsite.backpressure import paced

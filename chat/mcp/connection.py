@@ -16,10 +16,11 @@ from chat.mcp.config import ServerConfig
 from chat.mcp.definitions import Catalog
 from chat.mcp.http.isolation import MAX_BODY_BYTES, IsolatingTransport
 from chat.mcp.http.network import Guard, GuardedTransport, origin_of
-from chat.mcp.listing import MAX_LISTED, Listing
+from chat.mcp.listing import Listing
 from chat.mcp.oauth.bearer import BearerTransport
 from chat.mcp.outputs import problem_of
 from chat.mcp.stdio.transport import stdio_transport
+from chat.mcp.vetting import MAX_LISTED
 from chat.mcp.watched import watched
 
 MAX_PAGES = 50

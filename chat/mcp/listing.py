@@ -1,21 +1,16 @@
-"""Tool definitions from outside: those that are broken are set aside, their neighbours stay.
-
-The SDK refuses a whole page of `tools/list` for one broken definition (mcp 2.3.0), so they are
-taken out of the answer before the SDK sees it.
-"""
+"""Tool definitions from outside: those that are broken are set aside, their neighbours stay."""
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import mcp.types
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from mcp.types.methods import validate_server_result
 
 from chat.mcp.definitions import Catalog, fingerprint_of, to_json
-from chat.text import visible
+from chat.mcp.vetting import MAX_NAME_CHARACTERS, shown_name
 
 # Of a whole definition, and of all of a server.
 MAX_CHARACTERS = 65_536
@@ -23,9 +18,7 @@ MAX_LISTING_CHARACTERS = 1 << 20
 # Schemas within a schema, and within all of a server: looking at one takes 0.13 ms.
 MAX_PARTS = 2_000
 MAX_LISTING_PARTS = 20_000
-MAX_LISTED = 2_000
 MAX_SET_ASIDE = 100
-MAX_NAME_CHARACTERS = 200
 
 NOT_VALID = "its definition is not valid"
 BAD_SCHEMA = "its input schema is not the JSON schema of an object"
@@ -35,8 +28,6 @@ NOT_STORABLE = "it holds what no database can store"
 LONG_NAME = "its name is too long"
 BAD_NAME = "its name holds characters that cannot be seen"
 _NUL = "\\u0000"
-_WILD = frozenset({"$ref", "$dynamicRef", "$id", "pattern", "patternProperties"})
-MAX_DEPTH = 20
 
 
 class Listing:
@@ -96,64 +87,6 @@ class Listing:
         if self._characters > MAX_LISTING_CHARACTERS or self._parts > MAX_LISTING_PARTS:
             return TOO_MUCH
         return "" if _is_object_schema(json.dumps(definition.input_schema)) else BAD_SCHEMA
-
-
-def take_out_broken(result: dict[str, Any]) -> list[str]:
-    """Leave only valid definitions in the result of a `tools/list`; the names of the others."""
-    definitions = result.get("tools")
-    # The result of a call could have a field of that name too; it always has `content`.
-    if not isinstance(definitions, list) or "content" in result:
-        return []
-    valid, broken = [], []
-    # With one too many, so that whoever counts them refuses the list.
-    for definition in definitions[: MAX_LISTED + 1]:
-        _disarm(definition)
-        if _is_valid(result, definition):
-            valid.append(definition)
-        else:
-            name = definition.get("name") if isinstance(definition, dict) else None
-            broken.append(shown_name(name))
-    result["tools"] = valid
-    return broken
-
-
-def shown_name(name: object) -> str:
-    """The name of a tool that is not usable, fit to be shown and stored."""
-    found = visible(name, MAX_NAME_CHARACTERS) if isinstance(name, str) else ""
-    return " ".join(found.split()) or "a tool without a name"
-
-
-def is_tame(schema: Any, wild: Set[str] = _WILD, depth: int = 0) -> bool:
-    """Whether it has none of those keywords, and is not nested too deeply."""
-    if depth > MAX_DEPTH:
-        return False
-    match schema:
-        case dict():
-            parts = schema.values()
-            return not wild & schema.keys() and all(is_tame(it, wild, depth + 1) for it in parts)
-        case list():
-            return all(is_tame(it, wild, depth + 1) for it in schema)
-        case _:
-            return True
-
-
-def _disarm(definition: Any) -> None:
-    """Take an output schema away by which no result is judged: it names what would have to be
-    fetched, or patterns that take for ever.
-    """
-    schema = definition.get("outputSchema") if isinstance(definition, dict) else None
-    if schema is not None and not is_tame(schema):
-        del definition["outputSchema"]
-
-
-def _is_valid(page: Mapping[str, Any], definition: Any) -> bool:
-    version = "2026-07-28" if "resultType" in page else "2025-11-25"
-    try:
-        validate_server_result("tools/list", version, {**page, "tools": [definition]})
-        mcp.types.Tool.model_validate(definition, by_name=False)
-    except ValueError:
-        return False
-    return True
 
 
 def _parts_of(schema: Any) -> int:

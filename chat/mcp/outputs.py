@@ -11,7 +11,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from chat.mcp.listing import MAX_CHARACTERS, is_tame
+from chat.mcp.listing import MAX_CHARACTERS
+from chat.mcp.vetting import is_tame
 
 # Characters of the schema by those of the content: some tenths of a second.
 MAX_WORK = 20_000_000

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp.types import JSONRPCResponse
 
-from chat.mcp.listing import take_out_broken
+from chat.mcp.vetting import take_out_broken
 
 
 class _WatchedRead:

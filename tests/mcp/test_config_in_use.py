@@ -10,7 +10,8 @@ from django.test import override_settings
 
 from chat.mcp.config import ServerConfig
 from chat.models import MCPServer
-from chat.runs.tools.servers import config_of, settle_configured_servers
+from chat.runs.tools.configured import settle_configured_servers
+from chat.runs.tools.servers import config_of
 from tests.mcp.children import SERVER, child
 from tests.servers.model_server import ScriptedModelServer
 from tests.start.steps import Installation

@@ -12,13 +12,13 @@ from chat.mcp.listing import (
     BAD_NAME,
     LONG_NAME,
     MAX_CHARACTERS,
-    MAX_LISTED,
     MAX_LISTING_CHARACTERS,
     NOT_STORABLE,
     TOO_LARGE,
     TOO_MUCH,
     Listing,
 )
+from chat.mcp.vetting import MAX_LISTED
 from tests.mcp.steps import HeldUp, config, toolbox_of
 from tests.mcp.test_discovery import definition
 from tests.servers.bare_mcp_server import BareMCPServer

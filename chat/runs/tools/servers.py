@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from chat.mcp.config import ServerConfig, Tokens
-from chat.mcp.credentials import filled_in, masked
+from chat.mcp.credentials import filled_in
 from chat.models import Conversation, MCPServer, MCPTool
 from chat.models.rows import Prepared
 from chat.policy import Decision, Policy
@@ -160,7 +159,7 @@ def tokens_of(server: MCPServer, user_id: int | None) -> StoredTokens:
 
 def _configured(server: MCPServer) -> ServerConfig | None:
     if server.source == MCPServer.Source.CONFIG:
-        named = (c for c in settings.MCP_CONFIG_SERVERS if server.slug in _slugs_of(c))
+        named = (c for c in settings.MCP_CONFIG_SERVERS if server.slug in slugs_of(c))
         found = (replace(config, slug=server.slug) for config in named)
         return next((replace(config, may_repeat=server.may_repeat) for config in found), None)
     return ServerConfig(
@@ -184,40 +183,6 @@ def _headers(server: MCPServer) -> dict[str, str]:
     return headers
 
 
-def settle_configured_servers() -> None:
-    """Make the rows of the servers that the deployment configured agree with the settings."""
-    source = MCPServer.Source
-    _settle(source.DEMO, "demo", name="Demo tools", url=settings.DEMO_MCP_URL)
-    _settle(source.ENVIRONMENT, "main", name="Tools", url=settings.MCP_SERVER_URL)
-    for config in settings.MCP_CONFIG_SERVERS:
-        command = masked(" ".join([config.command, *config.args]), config.secrets)[:500]
-        url = masked(config.url, config.secrets)
-        _settle(source.CONFIG, config.slug, name=config.name, url=url, command=command)
-    kept = [slug for config in settings.MCP_CONFIG_SERVERS for slug in _slugs_of(config)]
-    _retire(MCPServer.objects.filter(source=source.CONFIG).exclude(slug__in=kept))
-
-
-def _slugs_of(config: ServerConfig) -> tuple[str, str]:
+def slugs_of(config: ServerConfig) -> tuple[str, str]:
     """What a server of MCP_CONFIG may be called here; the second if the first was taken."""
     return config.slug, f"{config.slug}-{MCPServer.Source.CONFIG}"
-
-
-def _settle(source: str, slug: str, *, name: str, url: str, command: str = "") -> None:
-    rows = MCPServer.objects.filter(source=source)
-    if source == MCPServer.Source.CONFIG:
-        rows = rows.filter(slug__in=[slug, f"{slug}-{source}"])
-    values = {"url": url, "command": command.strip()}
-    if not any(values.values()):
-        _retire(rows)
-    elif not rows.exists():
-        if MCPServer.objects.filter(slug=slug).exists():
-            slug = f"{slug}-{source}"
-        MCPServer.objects.create(source=source, slug=slug, name=name, is_trusted=True, **values)
-    else:
-        rows.exclude(**values).update(**values, state=MCPServer.State.UNKNOWN)
-
-
-def _retire(rows: QuerySet[MCPServer]) -> None:
-    """The record of its calls stays; without an address or a command it is not used."""
-    gone = rows.exclude(url="", command="")
-    gone.update(url="", command="", state=MCPServer.State.UNKNOWN)
