@@ -8,6 +8,7 @@ from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from chat.exchange.document import Json
@@ -104,6 +105,11 @@ def account_of(person: Any) -> Json:
         ),
         "second_factors": list(
             Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")
+        ),
+        "single_sign_on": list(
+            SocialAccount.objects.filter(user=person).values(
+                "provider", "uid", "extra_data", "date_joined", "last_login"
+            )
         ),
         "sessions": list(Session.live_of(person).values("user_agent", "seen_at", "expire_date")),
         "authorised_servers": list(

@@ -7,6 +7,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import httpx
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import get_user_model
 
 from chat.models import (
@@ -34,6 +35,7 @@ def post(person: Person, path: str, page: str = "/account/", **fields: str) -> h
 def test_a_person_downloads_all_that_is_theirs(alice: Person, carol: Person, bob: Person) -> None:
     ask(alice.api, SCRIPT)
     ask(bob.api, "[[text A secret of Bob]]")
+    SocialAccount.objects.create(user=alice.user, provider="oidc", uid="hers", extra_data={"a": 1})
     tool_run = ToolRun.objects.filter(run__owner=alice.user, tool="echo").get()
     carol.http.get(f"/admin/chat/toolrun/{tool_run.pk}/change/")
 
@@ -48,6 +50,8 @@ def test_a_person_downloads_all_that_is_theirs(alice: Person, carol: Person, bob
     assert chat["messages"][-1]["steps"][0]["tool_runs"][0]["result"] == "hers"
     account = json.loads(files["account.json"])
     assert (account["username"], len(account["sessions"])) == (alice.username, 1)
+    (tie,) = account["single_sign_on"]
+    assert (tie["provider"], tie["uid"], tie["extra_data"]) == ("oidc", "hers", {"a": 1})
     assert [look["reader_name"] for look in json.loads(files["who-looked.json"])] == [
         carol.username
     ]
