@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path, re_path
 
-from chat.accounts import sso
+from chat.accounts import factors, sso
 from chat.views.sign_in import forgotten_password, new_password, sign_in, sign_up
 
 # There is one provider; allauth could have many.
@@ -12,6 +12,8 @@ OIDC = {"provider_id": "oidc"}
 urlpatterns = [
     path("oidc/", sso.login, OIDC, name="openid_connect_login"),
     path("oidc/callback/", sso.callback, OIDC, name="openid_connect_callback"),
+    # Before allauth's own.
+    path("2fa/totp/activate/", factors.activate_totp, name="mfa_activate_totp"),
     path("2fa/", include("allauth.mfa.urls")),
     path("login/", sign_in, name="account_login"),
     path("signup/", sign_up, name="account_signup"),

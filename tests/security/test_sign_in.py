@@ -7,6 +7,7 @@ import secrets
 import struct
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -142,6 +143,20 @@ def test_with_a_second_factor_a_password_is_not_enough(alice: Person) -> None:
         assert (third.get("/account/").status_code == 200) is enters
     # Programs have their own.
     assert alice.api.get("/api/conversations/").status_code == 200
+
+
+def test_a_second_factor_that_is_set_up_twice_at_once_is_set_up(alice: Person) -> None:
+    setup, client = "/accounts/2fa/totp/activate/", alice.http
+    confirm = client.get(setup).headers["location"]
+    client.post(confirm, data=form_for(client, confirm, password=PASSWORD, next=setup))
+    secret = re.search(r"<code>([A-Z2-7]{32})</code>", client.get(setup).text)[1]
+    form = {"csrfmiddlewaretoken": client.cookies["csrftoken"], "code": code_of(secret)}
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: client.post(setup, data=form), range(8)))
+
+    assert [answer.status_code for answer in answers] == [302] * 8
+    assert Authenticator.objects.filter(user=alice.user, type="totp").count() == 1
 
 
 async def test_who_only_reads_pays_no_thread_for_it() -> None:
