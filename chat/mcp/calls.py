@@ -33,7 +33,7 @@ class Patience:
     def __init__(self, config: ServerConfig, slots: asyncio.Semaphore) -> None:
         self._loop = asyncio.get_running_loop()
         self._slots = slots
-        self._has_slot = False
+        self._has_slot = self._is_over = False
         self._idle = config.call_timeout_seconds
         self._end = self._loop.time() + max(config.call_total_seconds, self._idle)
         self._questions = 0
@@ -46,12 +46,13 @@ class Patience:
         return self
 
     async def __aexit__(self, *error: Any) -> None:
+        self._is_over = True
         self._free_slot()
         await self._deadline.__aexit__(*error)
 
     def heard(self) -> None:
-        """The tool has shown that it lives."""
-        if not self._questions:
+        """The tool has shown that it lives; it may say so after the call was given up."""
+        if not (self._questions or self._is_over):
             self._deadline.reschedule(min(self._loop.time() + self._idle, self._end))
 
     @asynccontextmanager
@@ -75,6 +76,9 @@ class Patience:
     async def _take_slot(self) -> None:
         await self._slots.acquire()
         self._has_slot = True
+        if self._is_over:
+            # A question was answered after its call was given up.
+            self._free_slot()
 
     def _free_slot(self) -> None:
         if self._has_slot:

@@ -16,6 +16,7 @@ from django.db import connection
 from chat.models import AgentRun, ToolRun
 from tests.faults.follower import Follower
 from tests.people import Person
+from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.site import Site
 from tests.sse import begin, read, wait_until
 
@@ -118,15 +119,18 @@ def test_one_that_stands_still_in_a_transaction_is_taken_over_and_holds_up_nobod
 
 
 def test_what_is_left_of_a_lost_run_ends_and_its_process_may_have_it_back(
-    alice: Person, new_site: Callable[..., Site]
+    alice: Person, new_site: Callable[..., Site], mcp_server: ScriptedMCPServer
 ) -> None:
     there = new_site(DRAIN_SECONDS="0")
+    mcp_server.cancelled.clear()
     run_id = begin(alice.api, IN_A_TOOL)["run_id"]
-    read(alice.api, run_id, until=lambda frame: frame.event == "tool_executing")
+    # Then it is at the server: one that is not yet is sent and taken back in one go.
+    read(alice.api, run_id, until=lambda frame: frame.event == "tool_progress")
     with still(alice.site):
         wait_until(lambda: state_of_call(run_id) == "lost", TAKEN_SECONDS, "it is taken over")
 
     wait_until(lambda: "was taken over" in alice.site.log, AT_ONCE_SECONDS, "it is left")
+    wait_until(lambda: "slow" in mcp_server.cancelled, AT_ONCE_SECONDS, "the tool is cancelled")
     before = lease(run_id)
     there.stop()
 
