@@ -76,9 +76,6 @@ class Patience:
     async def _take_slot(self) -> None:
         await self._slots.acquire()
         self._has_slot = True
-        if self._is_over:
-            # A question was answered after its call was given up.
-            self._free_slot()
 
     def _free_slot(self) -> None:
         if self._has_slot:
