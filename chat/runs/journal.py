@@ -196,6 +196,8 @@ class Journal:
         trying = self._flush_alone(log, part, math.inf)
         task = loop.create_task(trying, context=contextvars.Context())
         self._locked[log] = task
+        # What it said while the lock was waited for comes after this, and not beside it.
+        self._dirty.discard(log)
 
         def take_up(_: asyncio.Task[None]) -> None:
             impatience.cancel()

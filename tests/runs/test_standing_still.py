@@ -18,7 +18,7 @@ from tests.faults.follower import Follower
 from tests.people import Person
 from tests.servers.mcp_server import ScriptedMCPServer
 from tests.servers.site import Site
-from tests.sse import begin, read, wait_until
+from tests.sse import begin, read, text_of, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,6 +31,7 @@ AT_ONCE_SECONDS = 10
 TRIES = 400
 # Longer than a run waits for the database.
 LOCKED_SECONDS = 15
+LOCKED_FOR_A_WHILE_SECONDS = 6
 LONG = "[[tokens 2000 delay 20]]"
 IN_A_TOOL = f'[[call slow {{"seconds": 100, "steps": 400}}]][[then]]{LONG}'
 # Sessions that stand still within a transaction that has changed something.
@@ -92,6 +93,28 @@ def test_a_row_that_somebody_keeps_locked_holds_up_that_run_alone(
         bob.api.post(f"/api/runs/{other}/cancellations/")
         assert reader.end().event == "done"
     assert (ending.event, ending.data["code"]) == ("error", "STORAGE")
+
+
+def test_a_row_that_is_locked_for_a_while_costs_its_run_that_while(alice: Person) -> None:
+    locked = begin(alice.api, "[[tokens 300 delay 20]]")["run_id"]
+    with (
+        Follower(alice.site.url, alice.headers, locked) as waiting,
+        database() as admin,
+    ):
+        waiting.waits_for("t20 ")
+        admin.execute("SELECT 1 FROM chat_agentrun WHERE id = %s FOR UPDATE", [locked])
+        seen = len(waiting.seen)
+        # What the model says meanwhile waits in memory, behind what is being tried.
+        admin.execute("SELECT pg_sleep(%s)", [LOCKED_FOR_A_WHILE_SECONDS])
+        assert len(waiting.seen) <= seen + 1
+        admin.rollback()
+        ending = waiting.end()
+
+    assert ending.event == "done"
+    assert ending.data["content"].split() == [f"t{number}" for number in range(1, 301)]
+    assert text_of(waiting.seen) == ending.data["content"]
+    assert alice.site.log.count(f"Run {locked} waits") == 1
+    assert AgentRun.objects.get(pk=locked).takeovers == 0
 
 
 def test_one_that_stands_still_in_a_transaction_is_taken_over_and_holds_up_nobody(
