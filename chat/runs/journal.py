@@ -10,6 +10,7 @@ import contextvars
 import logging
 import math
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from chat.errors import ChatError, RunLost, StorageAway
 from chat.events import DELTAS, ChatEvent
 from chat.runs import metrics
 from chat.runs.effects import Effect
+from chat.runs.patience import Patience
 from chat.runs.pool import AWAY_ERRORS, is_locked, raise_away, writer
 from chat.runs.run_log import RunLog, Slice
 from chat.runs.store import Written, beat, write, write_again, write_alone
@@ -162,7 +164,7 @@ class Journal:
 
     async def _flush(self, batch: list[tuple[RunLog, Slice]]) -> None:
         # No run is kept waiting for longer; what it said is written all the same.
-        impatience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._end_all)
+        impatience = Patience(PATIENCE_SECONDS, self._end_all)
         try:
             written = await _insist(write, [part for _, part in batch], PATIENCE_SECONDS)
         except Exception:  # One poisoned run must not stop the writer of all.
@@ -191,10 +193,9 @@ class Journal:
     def _set_aside(self, log: RunLog, part: Slice) -> None:
         """Nobody else waits for a row that is locked; the run itself no longer than for others."""
         logger.warning("Run %s waits: somebody else keeps a row of it locked", log.run_id)
-        loop = asyncio.get_running_loop()
-        impatience = loop.call_later(PATIENCE_SECONDS, log.end, StorageAway(AWAY))
+        impatience = Patience(PATIENCE_SECONDS, partial(log.end, StorageAway(AWAY)))
         trying = self._flush_alone(log, part, math.inf)
-        task = loop.create_task(trying, context=contextvars.Context())
+        task = asyncio.get_running_loop().create_task(trying, context=contextvars.Context())
         self._locked[log] = task
         # What it said while the lock was waited for comes after this, and not beside it.
         self._dirty.discard(log)

@@ -4,7 +4,9 @@ Most of this is waiting for nothing to happen, so all of the stories are told at
 """
 
 import contextlib
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -90,6 +92,24 @@ def sqlite_is_locked_for_too_long(land: Land) -> None:
         with locked(place):
             stays_quiet(reader, LONG_SECONDS)
         check_ended(client, reader)
+
+
+def the_machine_stands_still_while_sqlite_is_locked(land: Land) -> None:
+    place = land.sqlite(land.folder / "still")
+    with (
+        place.site() as site,
+        place.client_of(site) as client,
+        place.reader(client, TEXT) as reader,
+    ):
+        assert site.process
+        with locked(place):
+            stays_quiet(reader, SETTLE_SECONDS)
+            os.kill(site.process.pid, signal.SIGSTOP)
+            assert not reader.gets_more(LONG_SECONDS)
+            os.kill(site.process.pid, signal.SIGCONT)
+            # All of its timers are overdue; it has waited for the database for two seconds.
+            assert not reader.gets_more(1)
+        check_whole(client, reader, WHOLE)
 
 
 @contextmanager
@@ -223,6 +243,7 @@ STORIES = [
     an_answer_that_failed_is_stopped_before_its_end_is_stored,
     sqlite_is_locked_for_a_while,
     sqlite_is_locked_for_too_long,
+    the_machine_stands_still_while_sqlite_is_locked,
     postgresql_is_away_for_a_while,
     postgresql_is_away_for_too_long,
     the_network_to_postgresql_fails,
