@@ -11,6 +11,9 @@ from chat.providers.failures import from_transport
 from chat.providers.http import Read, as_httpx
 from chat.text import say
 
+# A timer that is overdue by more: the machine was asleep, or moved.
+STILL_SECONDS = 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
@@ -27,7 +30,8 @@ class Timeouts:
 
 
 class Watchdog:
-    """Ends a read that waits too long. Time in which we were not reading is not its silence.
+    """Ends a read that waits too long. Time in which we were not reading, or our whole process
+    stood still, is not its silence.
 
     Made by the task that reads.
 
@@ -47,14 +51,16 @@ class Watchdog:
         self._is_ending = False
         self._is_late = False
         self._has_barked = False
-        self._timer = self._loop.call_later(min(self._patience, self._total), self._look)
+        first = min(self._patience, self._total)
+        self._look_at = self._heard_at + first
+        self._timer = self._loop.call_later(first, self._look)
 
     def heard(self) -> None:
         """Something with a meaning has come, and has been dealt with."""
         self._heard_at = monotonic()
         if self._patience != self._idle:
             self._patience = self._idle
-            self._look()
+            self._look_in(min(self._idle, self._end - self._heard_at))
 
     def ending(self) -> None:
         """It has said how it ended: from now on its silence is its end, and comes soon."""
@@ -85,8 +91,12 @@ class Watchdog:
             self._is_reading = False
 
     def _look(self) -> None:
-        due = min(self._heard_at + self._patience, self._end)
         now = monotonic()
+        late = now - self._look_at
+        if late > STILL_SECONDS:
+            self._heard_at = min(now, self._heard_at + late)
+            self._end += late
+        due = min(self._heard_at + self._patience, self._end)
         if now < due:
             self._look_in(due - now)
         elif not self._is_reading or not self._task:
@@ -107,6 +117,7 @@ class Watchdog:
 
     def _look_in(self, seconds: float) -> None:
         self._timer.cancel()
+        self._look_at = monotonic() + seconds
         self._timer = self._loop.call_later(seconds, self._look)
 
 

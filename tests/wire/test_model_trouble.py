@@ -1,9 +1,13 @@
 """What people see of a model's trouble: partial text stays, waits end, keys stay secret."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from io import StringIO
 
+import httpx
+import pytest
 from django.core.management import call_command
 
 from chat.models import AgentRun, Conversation
@@ -33,6 +37,24 @@ def test_a_stall_in_mid_answer_ends_at_its_bound(new_site: Callable[..., Site]) 
     assert text_of(seen) == "Half of it"
     assert seen[-1].data["code"] == "LLM_TIMEOUT"
     assert AgentRun.objects.get(pk=started["run_id"]).status == "failed"
+
+
+def test_a_machine_that_stands_still_does_not_take_that_for_silence(
+    new_site: Callable[..., Site],
+) -> None:
+    site = new_site(LLM_IDLE_TIMEOUT_SECONDS="2", LLM_TOTAL_TIMEOUT_SECONDS="8")
+    with Person("alice", site) as alice:
+        started = begin(alice.api, "[[tokens 300 delay 20]]")
+        read(alice.api, started["run_id"], until=lambda frame: "t20 " in frame.data["content"])
+        assert site.process
+        os.kill(site.process.pid, signal.SIGSTOP)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{site.url}/healthz", timeout=6)
+        os.kill(site.process.pid, signal.SIGCONT)
+        seen = read(alice.api, started["run_id"])
+
+    assert seen[-1].event == "done"
+    assert len(text_of(seen).split()) == 300
 
 
 def test_an_answer_that_never_ends_is_ended(new_site: Callable[..., Site]) -> None:
