@@ -4,20 +4,18 @@ import asyncio
 import gzip
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.servers.site import free_port
+from tests.servers.threaded import Threaded
 
-START_SECONDS = 10
 Json = dict[str, Any]
 
 
@@ -58,17 +56,10 @@ class BareMCPServer:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/mcp"
         app = Starlette(routes=[Route("/mcp", self._answer, methods=["GET", "POST", "DELETE"])])
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, port=port, log_level="critical", timeout_graceful_shutdown=1)
-        )
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._server = Threaded(app, port)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the MCP server did not start"
-            time.sleep(0.01)
+        self._server.start()
         return self
 
     def __exit__(
@@ -79,8 +70,7 @@ class BareMCPServer:
     ) -> None:
         self.opened.set()
         self.is_frozen = False
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(5)
+        self._server.stop()
 
     async def _answer(self, request: Request) -> Response:
         self.headers.append(dict(request.headers))

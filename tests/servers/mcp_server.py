@@ -3,12 +3,9 @@
 import asyncio
 import base64
 import socket
-import threading
-import time
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -17,9 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.servers.media import png, wav
 from tests.servers.site import free_port
+from tests.servers.threaded import Threaded
 
 Era = Literal["2025-11-25", "2026-07-28"]
-START_SECONDS = 10
 
 
 class ScriptedMCPServer:
@@ -35,7 +32,7 @@ class ScriptedMCPServer:
         self.url = f"http://127.0.0.1:{self.port}/mcp"
         self._name = name
         self._era = era
-        self._server: uvicorn.Server | None = None
+        self._server: Threaded | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -53,22 +50,13 @@ class ScriptedMCPServer:
         app = self._application().streamable_http_app()
         if self._era == "2025-11-25":
             app = _blind_to_newer_eras(app)
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the MCP server did not start"
-            time.sleep(0.01)
+        self._server = Threaded(app, self.port)
+        self._server.start()
 
     def stop(self) -> None:
         """End at once, also what is open."""
-        if self._server and self._thread.is_alive():
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join(5)
+        if self._server:
+            self._server.stop()
 
     def restart(self) -> None:
         """On the same port, with nothing remembered."""

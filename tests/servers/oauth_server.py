@@ -7,7 +7,6 @@ client does wrong, and be wrong itself where a test wants that.
 import base64
 import hashlib
 import secrets
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -23,8 +21,8 @@ from starlette.routing import Route
 
 from tests.servers.bare_mcp_server import BareMCPServer
 from tests.servers.site import free_port
+from tests.servers.threaded import Threaded
 
-START_SECONDS = 10
 TOOLS = [{"name": "whoami", "description": "Who asks.", "inputSchema": {"type": "object"}}]
 
 
@@ -99,16 +97,9 @@ class OAuthServer:
             Route("/token", self._token, methods=["POST"]),
         ]
         port = int(self.issuer.rpartition(":")[2])
-        config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="critical")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            assert time.monotonic() < deadline, "the authorisation server did not start"
-            time.sleep(0.01)
-        self._stack.callback(thread.join, 5)
-        self._stack.callback(setattr, server, "should_exit", True)
+        server = Threaded(Starlette(routes=routes), port)
+        server.start()
+        self._stack.callback(server.stop)
         self._stack.enter_context(self.mcp)
         return self
 

@@ -1,12 +1,10 @@
 """An MCP server with the SDK's own authorisation in it: another reading of the specification."""
 
 import secrets
-import threading
 import time
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
 from mcp.server import MCPServer
 from mcp.server.auth.provider import (
     AccessToken,
@@ -21,8 +19,8 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyHttpUrl
 
 from tests.servers.site import free_port
+from tests.servers.threaded import Threaded
 
-START_SECONDS = 10
 SCOPES = ["tools"]
 
 
@@ -125,15 +123,10 @@ class SDKOAuthServer:
             return "pong"
 
         app = server.streamable_http_app()
-        self._server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="critical"))
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._server = Threaded(app, self.port)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the MCP server did not start"
-            time.sleep(0.01)
+        self._server.start()
         return self
 
     def __exit__(
@@ -142,5 +135,4 @@ class SDKOAuthServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(5)
+        self._server.stop()
